@@ -1,0 +1,173 @@
+// How a message gets into the mailbox: its key is resolved, its row is written, the wake is told.
+// Everything a send needs to be checked for has been checked before.
+
+import type { Attempt } from "./attempt.ts";
+import { now as clockNow } from "./clock.ts";
+import { type Core, PARKED_AGE_MS } from "./core.ts";
+import type { Accepting, Declaration } from "./envelope.ts";
+import { MailboxFullError } from "./errors.ts";
+import { declare } from "./every.ts";
+import { dueOfId, occurrenceId } from "./ids.ts";
+import { acceptedRow } from "./store.ts";
+
+/** Undoes what was written for one message, inside the same transaction. */
+type Undo = () => void;
+
+interface Accepted {
+  /** The id of the message that waits: its own, or that of the one that was kept. */
+  readonly id: string;
+  readonly undo: Undo | undefined;
+}
+
+/**
+ * Writes one message in the present commit.
+ *
+ * @param isLate the caller has its id already, so a message that `keep` drops raises an event
+ */
+export function accept(core: Core, message: Accepting, isLate: boolean): Accepted {
+  if (message.declaration !== undefined) return acceptDeclaration(core, message, message.declaration);
+  const now = clockNow();
+  // A sender whose clock is ahead delays nobody.
+  const due = message.immediate && message.due > now ? now : message.due;
+  let undoReplace: Undo | undefined;
+  if (message.key !== undefined) {
+    const resolved = resolveKey(core, message, message.key);
+    if (resolved.kept !== undefined) {
+      if (isLate)
+        core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: resolved.kept });
+      return { id: resolved.kept, undo: undefined };
+    }
+    undoReplace = resolved.undo;
+  }
+  if (
+    message.key === undefined &&
+    message.options === undefined &&
+    due === message.due &&
+    message.moved === undefined
+  ) {
+    core.envelopes.insertPlain(due, message.id, message.type, message.payload);
+  } else {
+    core.envelopes.insert(acceptedRow(message, due));
+  }
+  core.added(due);
+  if (!core.paused) core.wake.arm(due);
+  if (core.events.wanted) core.raise({ event: "accepted", id: message.id, type: message.type, dueAt: due });
+  const undo = (): void => {
+    core.envelopes.delete({ parked: 0, due, id: message.id });
+    core.changed(1);
+    undoReplace?.();
+  };
+  return { id: message.id, undo };
+}
+
+function acceptDeclaration(core: Core, message: Accepting, made: Declaration): Accepted {
+  const before = core.recurrences.byId(message.id);
+  const waiting =
+    before === undefined
+      ? undefined
+      : core.envelopes.byId(occurrenceId(before.id, before.planned), before.planned);
+  const id = declare(core, message, made);
+  const undo = (): void => {
+    core.recurrences.delete(id);
+    if (before !== undefined) core.recurrences.put(before);
+    if (waiting !== undefined && core.envelopes.at(waiting) === undefined) core.envelopes.insert(waiting);
+    core.rolledBack();
+  };
+  return { id, undo };
+}
+
+/**
+ * Writes messages that came from outside, all or none, with ids of their sender's making: a repeat of
+ * one that is in the mailbox, moved or not, or that died, is answered and not written again.
+ *
+ * @throws {MailboxFullError}
+ */
+export function acceptFromOutside(core: Core, messages: readonly Accepting[]): readonly string[] {
+  const isNew = messages.map((message) => message.declaration !== undefined || !isKnown(core, message.id));
+  checkRoom(core, isNew.filter(Boolean).length);
+  const accepted = (): string[] =>
+    messages.map((message, index) => (isNew[index] === true ? accept(core, message, false).id : message.id));
+  // One message is one statement, or one that no error can follow.
+  return messages.length === 1 ? accepted() : core.storage.transactionSync(accepted);
+}
+
+/** Refuses what would fill the mailbox over its bound. @throws {MailboxFullError} */
+export function checkRoom(core: Core, count: number): void {
+  const { maxPending } = core.config;
+  if (maxPending !== Number.POSITIVE_INFINITY && core.pendingCount() + count > maxPending) {
+    throw new MailboxFullError(
+      `The mailbox holds ${core.pendingCount()} pending messages of at most ${maxPending} (settings.maxPending); send again when some are done.`,
+    );
+  }
+}
+
+/** Whether a message of this id is in the mailbox or dead. */
+export function isKnown(core: Core, id: string): boolean {
+  const due = dueOfId(id);
+  return due !== undefined && (core.envelopes.byId(id, due) !== undefined || core.letters.has(id));
+}
+
+function resolveKey(
+  core: Core,
+  message: Accepting,
+  key: string,
+): { kept: string | undefined; undo: Undo | undefined } {
+  const holder = core.envelopes.byKey(message.type, key);
+  if (holder === undefined) return { kept: undefined, undo: undefined };
+  if (isRunning(core.running, holder.id)) {
+    // A message that runs holds no key; its row gives it up when somebody wants it.
+    core.envelopes.releaseKey(holder);
+    return {
+      kept: undefined,
+      undo: () => {
+        core.envelopes.delete(holder);
+        core.envelopes.insert(holder);
+      },
+    };
+  }
+  if (message.ifPending !== "replace") return { kept: holder.id, undo: undefined };
+  core.envelopes.delete(holder);
+  core.changed(1);
+  core.raise({ event: "replaced", id: holder.id, type: holder.type, by: message.id });
+  return {
+    kept: undefined,
+    undo: () => {
+      core.envelopes.insert(holder);
+      core.added(holder.due);
+    },
+  };
+}
+
+function isRunning(attempt: Attempt | undefined, id: string): boolean {
+  return attempt !== undefined && attempt.subject.kind === "message" && attempt.subject.id === id;
+}
+
+/** Writes a message that came by an outbox: whether it is a repeat was decided by its number. */
+export function acceptFromOutbox(core: Core, message: Accepting): void {
+  if (message.declaration !== undefined && core.config.handlers.has(message.type)) {
+    accept(core, message, true);
+    return;
+  }
+  if (core.config.handlers.has(message.type)) {
+    // The redrive of an undeliverable letter keeps its id, so a second copy may be here: at least once.
+    if (!isKnown(core, message.id)) accept(core, message, true);
+    return;
+  }
+  park(core, message);
+}
+
+/** Keeps a message whose type this code version does not know. Its key and place are kept too. */
+function park(core: Core, message: Accepting): void {
+  if (isKnown(core, message.id)) return;
+  const now = clockNow();
+  const kept = message.key === undefined ? undefined : resolveKey(core, message, message.key).kept;
+  if (kept !== undefined) {
+    core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: kept });
+    return;
+  }
+  const due = message.immediate && message.due > now ? now : message.due;
+  core.envelopes.insert({ ...acceptedRow(message, due), parked: now, moved: 1 });
+  core.added(Number.POSITIVE_INFINITY);
+  core.wake.arm(now + PARKED_AGE_MS);
+  core.raise({ event: "parked", id: message.id, type: message.type });
+}

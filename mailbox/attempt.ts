@@ -1,0 +1,175 @@
+// One run of a handler, as the code it calls sees it: found again in an async-local store, so that a
+// send knows which commit it joins, and left-over work of a dead attempt is told so.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Accepting } from "./envelope.ts";
+import { AttemptEndedError, AttemptFullError } from "./errors.ts";
+
+/** A send on its way: to the own mailbox, or by the outbox to another actor. */
+export type Outgoing =
+  | { readonly to: "self"; readonly message: Accepting }
+  | { readonly to: "other"; readonly target: string; readonly message: Accepting };
+
+/** A send of a sync attempt: written already, inside the handler's transaction, and how to take it back. */
+interface Written {
+  readonly outgoing: Outgoing;
+  readonly undo: () => void;
+}
+
+const MESSAGES_LIMIT = 10_000;
+const UNITS_LIMIT = 16 * 1024 * 1024;
+
+/** What runs: an envelope, the hook of a dead letter, or the user's alarm. */
+export interface Subject {
+  readonly kind: "message" | "hook" | "alarm";
+  readonly id: string;
+  readonly type: string;
+  readonly due: number;
+  readonly attempt: number;
+}
+
+export class Attempt {
+  /** The mailbox it belongs to: objects of one isolate share the async-local store. */
+  readonly owner: object;
+  readonly subject: Subject;
+  /** Whether its lease is on disk, and so has to be cleared with its outcome. */
+  readonly leased: boolean;
+  /** Sync: sends are written at once, inside one transaction. Async: they wait in memory for the ack. */
+  mode: "sync" | "async";
+  /** Cancelled while it runs: what it sends still commits if it resolves; if it fails nothing follows. */
+  cancelled = false;
+  deferredTo: number | undefined;
+  /** `deleteAll()` inside a sync handler is noted, and done right after the commit. */
+  deleteAllRequested = false;
+  #state: "running" | "completed" | "ended" = "running";
+  #buffered: Outgoing[] = [];
+  #written: Written[] = [];
+  #messages = 0;
+  #units = 0;
+  #controller: AbortController | undefined;
+  #abortReason: unknown;
+
+  constructor(owner: object, subject: Subject, mode: "sync" | "async", leased: boolean) {
+    this.owner = owner;
+    this.subject = subject;
+    this.mode = mode;
+    this.leased = leased;
+  }
+
+  get state(): "running" | "completed" | "ended" {
+    return this.#state;
+  }
+
+  /** Made when somebody looks: most handlers never do. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  get buffered(): readonly Outgoing[] {
+    return this.#buffered;
+  }
+
+  abort(reason: unknown): void {
+    this.#abortReason ??= reason;
+    this.#controller?.abort(reason);
+  }
+
+  complete(): void {
+    this.#state = "completed";
+  }
+
+  /** Failed or timed out: nothing that is left of it may use a verb. */
+  end(): void {
+    this.#state = "ended";
+    this.#buffered = [];
+    this.#written = [];
+  }
+
+  /** Counts a send against the attempt's cap. @throws {AttemptFullError} */
+  count(outgoing: Outgoing): void {
+    this.#messages += 1;
+    this.#units += outgoing.message.payload.length;
+    if (this.#messages > MESSAGES_LIMIT || this.#units > UNITS_LIMIT) {
+      throw new AttemptFullError(
+        `One attempt sends more than ${MESSAGES_LIMIT} messages or 16 MiB; send the rest from a message of its own.`,
+      );
+    }
+  }
+
+  buffer(outgoing: Outgoing): void {
+    this.count(outgoing);
+    this.#buffered.push(outgoing);
+  }
+
+  /** Notes a send of a sync attempt that was written at once. */
+  wrote(outgoing: Outgoing, undo: () => void): void {
+    this.#written.push({ outgoing, undo });
+  }
+
+  /** How many messages to one target wait in memory. */
+  countTo(target: string): number {
+    return this.#buffered.filter((outgoing) => outgoing.to === "other" && outgoing.target === target).length;
+  }
+
+  /** The first of what was sent and still waits in memory that matches. */
+  find(matches: (outgoing: Outgoing) => boolean): Outgoing | undefined {
+    return this.#buffered.find(matches);
+  }
+
+  /** Takes back what was sent and matches, so that it is not written with the ack; how many waited in memory. */
+  drop(matches: (outgoing: Outgoing) => boolean): number {
+    const before = this.#buffered.length;
+    this.#buffered = this.#buffered.filter((outgoing) => !matches(outgoing));
+    // The row of one that was written at once is deleted by whoever asks; it must not come back either.
+    this.#written = this.#written.filter(({ outgoing }) => !matches(outgoing));
+    return before - this.#buffered.length;
+  }
+
+  /** Changes the first of what waits in memory that matches; whether there was one. */
+  change(matches: (outgoing: Outgoing) => boolean, to: (message: Accepting) => Accepting): boolean {
+    const index = this.#buffered.findIndex(matches);
+    const found = this.#buffered[index];
+    if (found === undefined) return false;
+    this.#buffered = this.#buffered.with(index, { ...found, message: to(found.message) });
+    return true;
+  }
+
+  /**
+   * A plain function turned out to answer a promise: the sends of its synchronous prefix are taken
+   * back before that prefix commits, and wait in memory like those of any async attempt.
+   */
+  becomeAsync(): void {
+    for (const { undo } of this.#written.toReversed()) undo();
+    this.#buffered = this.#written.map(({ outgoing }) => outgoing);
+    this.#written = [];
+    this.mode = "async";
+  }
+}
+
+const attempts = new AsyncLocalStorage<Attempt>();
+
+/** Enters a handler, so that all it calls and awaits belongs to the attempt. */
+export function runIn<R>(attempt: Attempt, call: () => R): R {
+  return attempts.run(attempt, call);
+}
+
+/**
+ * The attempt of this mailbox that the calling code belongs to; undefined outside any, and for what
+ * a completed attempt left behind.
+ *
+ * @throws {AttemptEndedError} for left-over work of an attempt that failed or timed out
+ */
+export function currentAttempt(owner: object): Attempt | undefined {
+  const attempt = attempts.getStore();
+  if (attempt === undefined || attempt.owner !== owner || attempt.state === "completed") return undefined;
+  if (attempt.state === "ended") {
+    throw new AttemptEndedError(
+      `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} has failed or timed out, so nothing more can be sent from it; check delivery.signal after every await.`,
+    );
+  }
+  return attempt;
+}

@@ -1,0 +1,105 @@
+// What answers a ref: one call in, one answer out. Arguments are parsed here and passed to the same
+// verbs that the actor itself has, so that a ref can do nothing that they do not check.
+
+import { acceptFromOutside } from "./accept.ts";
+import { decodePayload, encodePayload } from "./codec.ts";
+import type { Engine } from "./engine.ts";
+import { InvalidOptionError, UnsupportedCallError } from "./errors.ts";
+import { takeBatch } from "./inbox.ts";
+import { checkIncoming } from "./incoming.ts";
+import { answering, parseCall } from "./protocol.ts";
+import { purge, purgeAll, redrive, redriveAll } from "./redrive.ts";
+import { statsOf } from "./stats.ts";
+import { cancel, get, parseTarget, reschedule, type Target } from "./target.ts";
+import { storedLetter } from "./letter.ts";
+import { lettersPage, outboxPage, parseFilter, pendingPage, recurrencesPage } from "./views.ts";
+import { parseMoment } from "./when.ts";
+import { now as clockNow } from "./clock.ts";
+import { pause, resume } from "./pause.ts";
+
+const MESSAGES_A_CALL = 10_000;
+
+/** Answers one call of `mailboxCall`. Refusals are answers; only the platform's errors are thrown. */
+export function answerCall(engine: Engine, text: unknown): Promise<string> {
+  return answering(() => {
+    const call = parseCall(text);
+    engine.core.ready();
+    if (call.verb === "accept" && "messages" in call) return acceptAll(engine, call.messages);
+    if (call.verb === "deliver" && "batch" in call) return takeBatch(engine.core, call.batch);
+    if (!("args" in call) || typeof call.args !== "string")
+      throw new UnsupportedCallError(`${call.verb} has no arguments.`);
+    return answerVerb(engine, call.verb, call.args);
+  });
+}
+
+function acceptAll(engine: Engine, messages: unknown): readonly string[] {
+  if (!Array.isArray(messages) || messages.length === 0 || messages.length > MESSAGES_A_CALL) {
+    throw new UnsupportedCallError(`A send is of 1 to ${MESSAGES_A_CALL} messages.`);
+  }
+  const checked = messages.map((message) => {
+    const accepting = checkIncoming(engine.core, message);
+    engine.checkType(accepting);
+    return accepting;
+  });
+  return acceptFromOutside(engine.core, checked);
+}
+
+async function answerVerb(engine: Engine, verb: string, args: string): Promise<string> {
+  const list: unknown = decodePayload(args);
+  if (!Array.isArray(list)) throw new UnsupportedCallError(`${verb} was called without a list of arguments.`);
+  // The answer is the codec's text as well: it may hold undefined, and moments of any kind.
+  return encodePayload(await verbs(engine, verb, list[0], list[1]));
+}
+
+function verbs(engine: Engine, verb: string, first: unknown, second: unknown): unknown {
+  const { core, outbox, attempt } = engine;
+  switch (verb) {
+    case "cancel":
+      return withTarget(first, false, (target) => cancel(core, attempt, target));
+    case "reschedule": {
+      const at = parseMoment(second, "at", clockNow());
+      return withTarget(first, false, (target) => reschedule(core, attempt, target, at));
+    }
+    case "get":
+      return withTarget(first, undefined, (target) => get(core, attempt, target));
+    case "pending":
+      return pendingPage(core, optionsOf(first));
+    case "recurrences":
+      return recurrencesPage(core, optionsOf(first));
+    case "outbox":
+      return outboxPage(core, optionsOf(first));
+    case "deadLetters":
+      return lettersPage(core, optionsOf(first));
+    case "deadLetter": {
+      const letter = core.letters.byId(String(first));
+      return letter === undefined ? undefined : storedLetter(letter);
+    }
+    case "redrive":
+      return redrive(core, outbox, String(first), optionsOf(second));
+    case "redriveAll":
+      return redriveAll(core, outbox, parseFilter(optionsOf(first)));
+    case "purge":
+      return purge(core, String(first));
+    case "purgeAll":
+      return purgeAll(core, parseFilter(optionsOf(first)));
+    case "pause":
+      return pause(core);
+    case "resume":
+      return resume(core);
+    case "stats":
+      return statsOf(core);
+    default:
+      throw new UnsupportedCallError(`mailboxCall knows no verb ${JSON.stringify(verb.slice(0, 60))}.`);
+  }
+}
+
+function withTarget<T>(which: unknown, otherwise: T, act: (target: Target) => T): T {
+  const target = parseTarget(which);
+  return target === undefined ? otherwise : act(target);
+}
+
+function optionsOf(value: unknown): object {
+  if (value === undefined) return {};
+  if (typeof value === "object" && value !== null) return value;
+  throw new InvalidOptionError(`The options are a ${typeof value}; expected an object.`);
+}

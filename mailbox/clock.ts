@@ -1,0 +1,25 @@
+// The one place where time enters the library. Everything else is given `now`, or asks here, so that
+// a test that moves `Date` moves the mailbox, and nothing else has to be faked.
+
+/** The present, in epoch milliseconds. In production it stands still between two I/O operations. */
+export function now(): number {
+  return Date.now();
+}
+
+/** Runs `callback` once after `ms` milliseconds unless the answered function is called before. */
+export function after(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+}
+
+/** A moment for a person to read, in UTC. */
+export function isoTime(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** Resolves after `ms` milliseconds. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

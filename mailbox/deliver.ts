@@ -1,0 +1,361 @@
+// One delivery, from the row to its outcome: is there a handler, has it expired, can it be read, must
+// it be leased; then it is run, and its outcome applied.
+
+import { Attempt } from "./attempt.ts";
+import { now as clockNow } from "./clock.ts";
+import { decodePayload } from "./codec.ts";
+import type { Core } from "./core.ts";
+import { readable, storedLetter } from "./letter.ts";
+import type { Result } from "./decide.ts";
+import { EnvelopeDelivery, type SendBack } from "./delivery.ts";
+import { type Envelope, type EnvelopeOptions, parseOptions, storedError } from "./envelope.ts";
+import { applySchema, type Handler, isAsyncFunction } from "./handlers.ts";
+import { detach } from "./occurrence.ts";
+import type { Outbox } from "./outbox.ts";
+import { ack, clearLease, type Item, settle } from "./outcome.ts";
+import { DEFAULT_POLICY, type ResolvedPolicy, resolvePolicy } from "./retry.ts";
+import { run } from "./run.ts";
+import type { Lease, UserAlarm } from "./store-meta.ts";
+
+const HOOK_TIMEOUT_MS = 30_000;
+const HOOK_ATTEMPTS = 3;
+const HOOK_BACKOFF_MS = 1_000;
+/** An alarm of the host may run as long as the platform lets it, but for the mailbox' sake not longer than a handler. */
+const ALARM_TIMEOUT_MS = 600_000;
+const ALARM_RETRIES = 6;
+const ALARM_BACKOFF_MS = 2_000;
+
+const NO_OPTIONS: EnvelopeOptions = {};
+
+export class Deliverer {
+  readonly #core: Core;
+  readonly #outbox: Outbox;
+  readonly #sendBack: SendBack;
+
+  constructor(core: Core, outbox: Outbox, sendBack: SendBack) {
+    this.#core = core;
+    this.#outbox = outbox;
+    this.#sendBack = sendBack;
+  }
+
+  /**
+   * Delivers one message. Answers undefined when it was done synchronously.
+   *
+   * @param isSuspicious what was due with it may have killed the object, so its run is leased
+   */
+  deliver(item: Item, isSuspicious: boolean): Promise<void> | undefined {
+    const core = this.#core;
+    const { row } = item;
+    const handler = core.config.handlers.get(row.type);
+    if (handler === undefined) return this.#park(item);
+    const options = row.options === null ? NO_OPTIONS : parseOptions(row.options);
+    if (options.expiresAt !== undefined && options.expiresAt < clockNow()) {
+      this.#settleNow(item, row.attempt, { kind: "expired" }, this.#policyOf(handler, options), clockNow());
+      return undefined;
+    }
+    // Optimistic first: a healthy first attempt writes nothing before it runs.
+    if (isSuspicious || row.attempt > 0 || options.suspicious === true)
+      return this.#leased(item, handler, options);
+    return this.#run(item, handler, options, false);
+  }
+
+  /**
+   * Charges the attempt that the object did not survive. Its lease was on disk before the handler ran;
+   * a lease whose message is gone or has moved on is of an attempt whose outcome is known.
+   */
+  recover(lease: Lease): void {
+    const core = this.#core;
+    const now = clockNow();
+    core.storage.transactionSync(() => {
+      core.meta.clear("lease");
+      const error = {
+        name: "ObjectDied",
+        message:
+          "The object died while the handler ran: out of CPU or memory, aborted, or replaced by a deploy.",
+      };
+      const result: Result = { kind: "failed", outcome: "crashed", error, retryAfterMs: undefined };
+      switch (lease.kind) {
+        case "message": {
+          const row = core.envelopes.at({ parked: 0, due: lease.due, id: lease.id });
+          if (row === undefined || row.attempt !== lease.attempt - 1) return;
+          const handler = core.config.handlers.get(row.type);
+          const policy = this.#policyOf(handler, parseOptions(row.options));
+          settle(core, { row, present: undefined }, lease.attempt, result, policy, lease.startedAt, now);
+          return;
+        }
+        case "hook":
+          this.#hookFailed(lease.id, lease.attempt, now);
+          return;
+        case "alarm":
+          this.#alarmFailed({ time: lease.due, retry: lease.attempt - 1 }, error, now);
+          return;
+      }
+    });
+  }
+
+  /** Runs the hook of one dead letter; answers whether there was one. */
+  async runHook(now: number): Promise<boolean> {
+    const core = this.#core;
+    const letter = core.letters.dueHook(now);
+    if (letter === undefined) return false;
+    const { onDeadLetter } = core.config;
+    if (onDeadLetter === undefined) {
+      core.letters.setHook(letter.id, null, letter.hook_attempt);
+      return true;
+    }
+    const number = letter.hook_attempt + 1;
+    const row: Envelope = { ...letter, parked: 0, attempt: letter.hook_attempt, moved: 0 };
+    const attempt = this.#attempt("hook", row, number, isAsyncFunction(onDeadLetter), true);
+    await this.#lease({
+      kind: "hook",
+      id: letter.id,
+      due: letter.due,
+      attempt: number,
+      startedAt: clockNow(),
+    });
+    const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
+    await run(core, this.#outbox, {
+      attempt,
+      isAsync: isAsyncFunction(onDeadLetter),
+      timeoutMs: HOOK_TIMEOUT_MS,
+      call: () => onDeadLetter(readable(storedLetter(letter)), delivery),
+      completed: () => {
+        clearLease(core, attempt);
+        core.letters.setHook(letter.id, null, number);
+      },
+      failed: () =>
+        core.storage.transactionSync(() => {
+          clearLease(core, attempt);
+          this.#hookFailed(letter.id, number, clockNow());
+        }),
+    });
+    core.running = undefined;
+    return true;
+  }
+
+  /** Runs the user's own alarm, which is due. */
+  async runAlarm(alarm: UserAlarm, isSuspicious: boolean): Promise<void> {
+    const core = this.#core;
+    const handler = core.config.alarm;
+    if (handler === undefined) {
+      core.meta.clear("alarm");
+      return;
+    }
+    const leased = isSuspicious || alarm.retry > 0;
+    const row: Envelope = {
+      parked: 0,
+      due: alarm.time,
+      id: "alarm",
+      type: "alarm",
+      payload: "",
+      attempt: alarm.retry,
+      moved: 0,
+      key: null,
+      recurrence: null,
+      options: null,
+      history: null,
+    };
+    // Async, whatever it is: the platform puts no transaction around an alarm.
+    const attempt = this.#attempt("alarm", row, alarm.retry + 1, true, leased);
+    const startedAt = clockNow();
+    if (leased) {
+      await this.#lease({ kind: "alarm", id: "alarm", due: alarm.time, attempt: alarm.retry + 1, startedAt });
+    }
+    const info: AlarmInvocationInfo = {
+      isRetry: alarm.retry > 0,
+      retryCount: alarm.retry,
+      scheduledTime: alarm.time,
+    };
+    // While it runs it is not set, unless it is set anew.
+    const isSame = (): boolean => {
+      const present = core.meta.get("alarm");
+      return present !== undefined && present.time === alarm.time && present.retry === alarm.retry;
+    };
+    this.runningAlarm = alarm;
+    try {
+      await run(core, this.#outbox, {
+        attempt,
+        isAsync: true,
+        timeoutMs: ALARM_TIMEOUT_MS,
+        call: async () => {
+          await handler(info);
+        },
+        completed: () => {
+          clearLease(core, attempt);
+          if (isSame() && this.runningAlarm !== undefined) core.meta.clear("alarm");
+        },
+        failed: (result) =>
+          core.storage.transactionSync(() => {
+            clearLease(core, attempt);
+            if (result.kind === "expired") return;
+            // An alarm that was set anew while this one ran wins, as on the platform.
+            if (isSame() && this.runningAlarm !== undefined)
+              this.#alarmFailed(alarm, result.error, clockNow());
+          }),
+      });
+    } finally {
+      this.runningAlarm = undefined;
+      core.running = undefined;
+    }
+  }
+
+  /** The user's alarm that runs now and was not set anew since; undefined outside. */
+  runningAlarm: UserAlarm | undefined;
+
+  async #leased(item: Item, handler: Handler, options: EnvelopeOptions): Promise<void> {
+    const core = this.#core;
+    // Only a message can be found again by a lease.
+    const row = item.present === undefined ? item.row : detach(core, item.present);
+    if (row === undefined) return;
+    const own: Item = { row, present: undefined };
+    const attempt = this.#attempt("message", row, row.attempt + 1, handler.isAsync, true);
+    const generation = core.generation;
+    await this.#lease({
+      kind: "message",
+      id: row.id,
+      due: row.due,
+      attempt: row.attempt + 1,
+      startedAt: clockNow(),
+    });
+    // Others ran meanwhile: it may have been cancelled, or the mailbox paused, or all storage deleted.
+    core.ready();
+    if (
+      attempt.cancelled ||
+      core.paused ||
+      (generation !== core.generation && core.envelopes.at(row) === undefined)
+    ) {
+      core.running = undefined;
+      core.meta.clear("lease");
+      return;
+    }
+    await this.#run(own, handler, options, true, attempt);
+  }
+
+  async #lease(lease: Lease): Promise<void> {
+    const core = this.#core;
+    core.meta.set("lease", lease);
+    core.wake.guard();
+    await core.storage.sync();
+  }
+
+  #run(
+    item: Item,
+    handler: Handler,
+    options: EnvelopeOptions,
+    leased: boolean,
+    begun?: Attempt,
+  ): Promise<void> | undefined {
+    const core = this.#core;
+    const { row } = item;
+    const number = row.attempt + 1;
+    const attempt = begun ?? this.#attempt("message", row, number, handler.isAsync, leased);
+    const startedAt = clockNow();
+    let payload: unknown;
+    try {
+      payload = decodePayload(row.payload);
+      if (handler.schema !== undefined) payload = applySchema(handler.schema, row.type, payload);
+    } catch (error) {
+      core.running = undefined;
+      const result: Result = { kind: "unreadable", error: storedError(error) };
+      core.storage.transactionSync(() => {
+        clearLease(core, attempt);
+        settle(core, item, number, result, this.#policyOf(handler, options), startedAt, clockNow());
+      });
+      return undefined;
+    }
+    const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
+    const policy = this.#policyOf(handler, options);
+    const done = run(core, this.#outbox, {
+      attempt,
+      isAsync: handler.isAsync,
+      timeoutMs: policy.timeoutMs,
+      call: () => handler.handle(payload, delivery),
+      completed: (result) => {
+        if (attempt.leased) core.meta.clear("lease");
+        if (result.deferredTo === undefined) ack(core, item);
+        else settle(core, item, number, result, policy, startedAt, clockNow());
+        core.delivered += 1;
+        if (core.events.wanted) {
+          const now = clockNow();
+          core.raise({
+            event: "delivered",
+            id: row.id,
+            type: row.type,
+            attempt: number,
+            latenessMs: Math.max(0, startedAt - row.due),
+            durationMs: now - startedAt,
+          });
+        }
+      },
+      failed: (result) =>
+        core.storage.transactionSync(() => {
+          clearLease(core, attempt);
+          settle(core, item, number, result, policy, startedAt, clockNow());
+        }),
+    });
+    if (done === undefined) {
+      core.running = undefined;
+      return undefined;
+    }
+    return done.finally(() => {
+      core.running = undefined;
+    });
+  }
+
+  /** Keeps a message whose type this code version does not know: another version will. */
+  #park(item: Item): undefined {
+    const core = this.#core;
+    core.storage.transactionSync(() => {
+      const row = item.present === undefined ? item.row : detach(core, item.present);
+      if (row === undefined) return;
+      core.envelopes.move(row, { ...row, parked: Math.max(1, clockNow()), moved: 1 });
+      core.raise({ event: "parked", id: row.id, type: row.type });
+    });
+    return undefined;
+  }
+
+  #settleNow(item: Item, attempt: number, result: Result, policy: ResolvedPolicy, startedAt: number): void {
+    this.#core.storage.transactionSync(() =>
+      settle(this.#core, item, attempt, result, policy, startedAt, startedAt),
+    );
+  }
+
+  #attempt(
+    kind: "message" | "hook" | "alarm",
+    row: Envelope,
+    number: number,
+    isAsync: boolean,
+    leased: boolean,
+  ): Attempt {
+    const subject = { kind, id: row.id, type: row.type, due: row.due, attempt: number };
+    const attempt = new Attempt(this.#core, subject, isAsync ? "async" : "sync", leased);
+    this.#core.running = attempt;
+    return attempt;
+  }
+
+  #policyOf(handler: Handler | undefined, options: EnvelopeOptions): ResolvedPolicy {
+    const { policy } = this.#core.config;
+    if (policy === undefined && handler?.policy === undefined && options.policy === undefined)
+      return DEFAULT_POLICY;
+    return resolvePolicy(policy, handler?.policy, options.policy);
+  }
+
+  #hookFailed(id: string, attempt: number, now: number): void {
+    const isLast = attempt >= HOOK_ATTEMPTS;
+    this.#core.letters.setHook(id, isLast ? null : now + HOOK_BACKOFF_MS * attempt, attempt);
+  }
+
+  #alarmFailed(alarm: UserAlarm, error: { name: string; message: string }, now: number): void {
+    const { meta } = this.#core;
+    const present = meta.get("alarm");
+    if (present === undefined || present.time !== alarm.time || present.retry !== alarm.retry) return;
+    if (alarm.retry >= ALARM_RETRIES) {
+      meta.clear("alarm");
+      this.#core.raise({ event: "alarmDropped", error });
+      return;
+    }
+    const nextAt = now + ALARM_BACKOFF_MS * 2 ** alarm.retry;
+    meta.set("alarm", { time: nextAt, retry: alarm.retry + 1 });
+    this.#core.raise({ event: "alarmFailed", retry: alarm.retry, error, nextAt });
+  }
+}

@@ -1,0 +1,195 @@
+// One mailbox, put together: which part knows which, how it starts, and which commit a send joins.
+// The façade above it has the names and the docs; the parts below have the work.
+
+import { accept } from "./accept.ts";
+import { addressOf } from "./address.ts";
+import { type Attempt, currentAttempt, type Outgoing } from "./attempt.ts";
+import { after } from "./clock.ts";
+import { decodePayload } from "./codec.ts";
+import { Core } from "./core.ts";
+import { Deliverer } from "./deliver.ts";
+import { Drain } from "./drain.ts";
+import type { Accepting, From } from "./envelope.ts";
+import { NoReplyAddressError, RefusedInHandlerError, UnknownTypeError } from "./errors.ts";
+import { ruleOf } from "./every.ts";
+import { applySchema } from "./handlers.ts";
+import { overrideContext } from "./host.ts";
+import { checkSize } from "./incoming.ts";
+import { Outbox } from "./outbox.ts";
+import { outgoing, type SendOptions } from "./outgoing.ts";
+import { Relay } from "./relay.ts";
+import type { Config } from "./settings.ts";
+
+const LOOK_AGAIN_MS = 1_100;
+const BULK_LEAST = 8;
+
+export class Engine {
+  readonly core: Core;
+  readonly outbox: Outbox;
+  readonly drain: Drain;
+
+  constructor(ctx: DurableObjectState, env: unknown, className: string, config: () => Config) {
+    const core = new Core(ctx, env, className, config);
+    this.core = core;
+    this.outbox = new Outbox(core);
+    const deliverer = new Deliverer(core, this.outbox, (from, type, payload, options) =>
+      this.#sendBack(from, type, payload, options),
+    );
+    this.drain = new Drain(core, deliverer, new Relay(core, this.outbox));
+    overrideContext(core, deliverer);
+    // Before any event is delivered, and after the subclass's constructor.
+    void ctx.blockConcurrencyWhile(() => this.#start());
+  }
+
+  /** The attempt that the caller belongs to. @throws {AttemptEndedError} */
+  get attempt(): Attempt | undefined {
+    return currentAttempt(this.core);
+  }
+
+  /** Sends one message in the commit it belongs to; answers its id. */
+  submit(out: Outgoing): string {
+    const { attempt } = this;
+    this.#check(out);
+    if (attempt?.mode === "async") {
+      attempt.buffer(out);
+      return out.message.id;
+    }
+    this.core.ready();
+    attempt?.count(out);
+    return this.#write(out, attempt);
+  }
+
+  /** Sends many, all or none. */
+  submitAll(outs: readonly Outgoing[]): readonly string[] {
+    const { attempt } = this;
+    for (const out of outs) this.#check(out);
+    if (attempt?.mode === "async") {
+      for (const out of outs) attempt.buffer(out);
+      return outs.map((out) => out.message.id);
+    }
+    this.core.ready();
+    for (const out of outs) attempt?.count(out);
+    return this.core.storage.transactionSync(() => {
+      if (attempt === undefined && isBulk(outs)) return this.#writeBulk(outs.map((out) => out.message));
+      return outs.map((out) => this.#write(out, attempt));
+    });
+  }
+
+  /** Refuses what cannot be part of a sync handler's one commit. @throws {RefusedInHandlerError} */
+  refuseInSyncHandler(verb: string): void {
+    if (this.attempt?.mode === "sync") {
+      throw new RefusedInHandlerError(
+        `${verb}() works in pages, each its own commit, so it cannot be part of a synchronous handler's; make the handler async.`,
+      );
+    }
+  }
+
+  #write(out: Outgoing, attempt: Attempt | undefined): string {
+    if (out.to === "other") {
+      const { undo } = this.outbox.write(out.target, out.message);
+      attempt?.wrote(out, undo);
+      return out.message.id;
+    }
+    const { id, undo } = accept(this.core, out.message, false);
+    attempt?.wrote(out, undo ?? (() => {}));
+    return id;
+  }
+
+  /** Many plain messages of one type and due time: one statement for each page of rows. */
+  #writeBulk(messages: readonly Accepting[]): readonly string[] {
+    const { core } = this;
+    const [first] = messages;
+    if (first === undefined) return [];
+    core.envelopes.insertMany(first.due, first.type, messages);
+    for (const message of messages) {
+      core.added(message.due);
+      if (core.events.wanted) {
+        core.raise({ event: "accepted", id: message.id, type: message.type, dueAt: message.due });
+      }
+    }
+    if (!core.paused) core.wake.arm(first.due);
+    return messages.map((message) => message.id);
+  }
+
+  /** Everything that can be refused is refused here, before anything is written. */
+  #check(out: Outgoing): void {
+    const { core } = this;
+    const { message } = out;
+    checkSize(core, message.payload);
+    if (out.to === "other") {
+      // Whether the type is known is the target's to say; if it is not, it keeps the message.
+      this.outbox.checkRoom(out.target, 1 + (this.attempt?.countTo(out.target) ?? 0));
+      return;
+    }
+    this.checkType(message);
+    if (message.declaration !== undefined) ruleOf(core, message.declaration);
+  }
+
+  /** Refuses a type without a handler, and a payload that its schema refuses. @throws typed errors */
+  checkType(message: Accepting): void {
+    const handler = this.core.config.handlers.get(message.type);
+    if (handler === undefined) {
+      const known = [...this.core.config.handlers.keys()].slice(0, 20).join(", ");
+      throw new UnknownTypeError(
+        `${this.core.className} has no handler for the type ${JSON.stringify(message.type)}; it receives ${known}.`,
+      );
+    }
+    if (handler.schema !== undefined)
+      applySchema(handler.schema, message.type, decodePayload(message.payload));
+  }
+
+  #sendBack(
+    from: From | undefined,
+    type: string,
+    payload: unknown,
+    options: SendOptions | undefined,
+  ): string {
+    const { ctx, env } = this.core;
+    const target = from === undefined ? undefined : addressOf(ctx, env, from);
+    if (target === undefined) {
+      throw new NoReplyAddressError(
+        from === undefined
+          ? "The message was not sent by an actor, so nobody can be replied to."
+          : `The message came from a ${from.className} that no binding of this Worker leads to; bind its namespace.`,
+      );
+    }
+    return this.submit({ to: "other", target, message: outgoing({ kind: "now" }, type, payload, options) });
+  }
+
+  /**
+   * Runs once for each instance, before its first event: an alarm from before the mailbox is adopted,
+   * one that is wrong is set right.
+   */
+  async #start(): Promise<void> {
+    const { core } = this;
+    if (!core.exists()) {
+      const alarm = await core.wake.foreign();
+      if (alarm !== null) core.adoptAlarm(alarm);
+    }
+    if (core.exists() && (await core.wake.check())) this.#lookAgain();
+  }
+
+  /** The alarm may be the one that this instance was started for. If it does not run, it was lost. */
+  #lookAgain(): void {
+    after(LOOK_AGAIN_MS, () => {
+      this.core.wake.check().catch(() => {
+        // The object is being reset; its next instance looks again.
+      });
+    });
+  }
+}
+
+function isBulk(outs: readonly Outgoing[]): boolean {
+  const [first] = outs;
+  if (first === undefined || outs.length < BULK_LEAST) return false;
+  const { due, type } = first.message;
+  return outs.every(
+    ({ to, message }) =>
+      to === "self" &&
+      message.due === due &&
+      message.type === type &&
+      message.key === undefined &&
+      message.options === undefined &&
+      message.declaration === undefined,
+  );
+}

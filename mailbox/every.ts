@@ -1,0 +1,218 @@
+// Declaring recurrences. A recurrence is known by its type and key, so declaring it again, from
+// anywhere and on every wake, finds the one that is there: the same rule writes nothing.
+
+import { now as clockNow } from "./clock.ts";
+import { encodePayload, VOID_PAYLOAD } from "./codec.ts";
+import type { Core } from "./core.ts";
+import { type Accepting, type Declaration, formatOptions } from "./envelope.ts";
+import { InvalidOptionError } from "./errors.ts";
+import { occurrenceId, recurrenceId } from "./ids.ts";
+import { type StoredRule, parseRule } from "./occurrence.ts";
+import { checkKey, checkOptionNames, checkTypeName, quote } from "./outgoing.ts";
+import {
+  type Bounds,
+  describeRule,
+  type Every,
+  firstPlanned,
+  type Missed,
+  parseEvery,
+  type Rule,
+  sameRule,
+} from "./recurrence.ts";
+import { parsePolicy, type Policy } from "./retry.ts";
+import { integer, SMALLEST_INTERVAL_MS } from "./settings.ts";
+import type { RecurrenceRow } from "./store-recurrences.ts";
+import { type Moment, parseMoment } from "./when.ts";
+
+/** The options of `sendEvery`. */
+export interface RecurrenceOptions extends Policy {
+  /** Tells recurrences of one type apart: one recurrence per type and key. @default none */
+  readonly key?: string;
+  /** No occurrence is planned before this moment; for an interval it is the first, if it is not past. */
+  readonly startAt?: Moment;
+  /** No occurrence is planned after this moment; one at it is. */
+  readonly until?: Moment;
+  /** How many occurrences are delivered, or die, before the recurrence ends. 1 or more. */
+  readonly times?: number;
+  /** Which of the occurrences are delivered whose time passed while the object could not. @default "latest" */
+  readonly missed?: Missed;
+}
+
+/** A recurrence, as `recurrences()` gives it. */
+export interface Recurrence {
+  readonly id: string;
+  readonly type: string;
+  readonly key?: string;
+  /** For a person: `every 5 min`, `0 9 * * 1 Europe/Berlin`. */
+  readonly rule: string;
+  /** The planned time of the next occurrence, or of the one that waits or runs; none when it has ended. */
+  readonly nextAt?: number;
+  /** The planned time of the last occurrence that was delivered or died. */
+  readonly lastAt?: number;
+  readonly delivered: number;
+  readonly dead: number;
+  readonly skipped: number;
+  readonly ended: boolean;
+}
+
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
+  "key",
+  "startAt",
+  "until",
+  "times",
+  "missed",
+  "maxAttempts",
+  "backoff",
+  "timeout",
+]);
+
+/**
+ * Makes the declaration of one `sendEvery`: everything is checked where it was asked for, but the
+ * smallest interval, which is the receiving mailbox' own.
+ *
+ * @throws typed errors
+ */
+export function outgoingEvery(
+  every: unknown,
+  type: unknown,
+  payload: unknown,
+  options: RecurrenceOptions | undefined,
+): Accepting {
+  const now = clockNow();
+  const checkedType = checkTypeName(type);
+  const declaration = parseOptions(every, options ?? {}, now);
+  parseEvery(every, { now, minIntervalMs: SMALLEST_INTERVAL_MS, startAt: declaration.startAt });
+  return {
+    id: recurrenceId(checkedType, declaration.key),
+    due: now,
+    type: checkedType,
+    payload: payload === undefined ? VOID_PAYLOAD : encodePayload(payload),
+    immediate: true,
+    declaration,
+  };
+}
+
+function parseOptions(every: unknown, options: RecurrenceOptions, now: number): Declaration {
+  checkOptionNames(options, KNOWN_OPTIONS);
+  const { key, startAt, until, times, missed = "latest", ...rest } = options;
+  if (missed !== "latest" && missed !== "skip" && missed !== "all") {
+    throw new InvalidOptionError(`missed is ${quote(missed)}; expected "latest", "skip" or "all".`);
+  }
+  const policy = parsePolicy(rest, "the options");
+  return {
+    // Whatever else it is, parseEvery refuses it in its own words.
+    every: every as Every,
+    key: key === undefined ? "" : checkKey(key),
+    missed,
+    ...(startAt === undefined ? {} : { startAt: parseMoment(startAt, "startAt", now) }),
+    ...(until === undefined ? {} : { until: parseMoment(until, "until", now) }),
+    ...(times === undefined ? {} : { times: integer(times, "times", 1, Number.MAX_SAFE_INTEGER) }),
+    ...(policy === undefined ? {} : { policy }),
+  };
+}
+
+/** The rule of a declaration, by this mailbox' settings. @throws {InvalidRecurrenceError} */
+export function ruleOf(core: Core, made: Declaration): Rule {
+  return parseEvery(made.every, {
+    now: clockNow(),
+    minIntervalMs: core.config.minIntervalMs,
+    startAt: made.startAt,
+  });
+}
+
+/** Declares a recurrence in the present commit; answers its id. */
+export function declare(core: Core, message: Accepting, made: Declaration): string {
+  const now = clockNow();
+  const { id } = message;
+  const row = core.recurrences.byId(id);
+  const before = row === undefined ? undefined : parseRule(row);
+  const asked = ruleOf(core, made);
+  // Declared again without a start, an interval keeps the anchor that it got the first time.
+  const rule = before !== undefined && sameRule(asked, before.rule) ? before.rule : asked;
+  const bounds: Bounds = {
+    missed: made.missed,
+    ...(made.startAt === undefined ? {} : { startAt: made.startAt }),
+    ...(made.until === undefined ? {} : { until: made.until }),
+    ...(made.times === undefined ? {} : { times: made.times }),
+  };
+  const options = formatOptions({
+    ...(made.policy === undefined ? {} : { policy: made.policy }),
+    ...(message.options?.from === undefined ? {} : { from: message.options.from }),
+  });
+  if (
+    row !== undefined &&
+    before !== undefined &&
+    rule === before.rule &&
+    sameBounds(bounds, before.bounds)
+  ) {
+    if (row.payload === message.payload && row.options === options) return id;
+    // Another payload or policy, and the same times: the planned time stands.
+    core.recurrences.put({ ...row, payload: message.payload, options });
+    core.generation += 1;
+    return id;
+  }
+  const first = firstPlanned(rule, { now, ...(made.startAt === undefined ? {} : { startAt: made.startAt }) });
+  const isOver = first === undefined || (made.until !== undefined && first > made.until);
+  if (row !== undefined) forsake(core, row);
+  core.recurrences.put({
+    id,
+    type: message.type,
+    key: made.key,
+    payload: message.payload,
+    rule: JSON.stringify({ rule, bounds } satisfies StoredRule),
+    options,
+    next_due: isOver ? null : first,
+    planned: first ?? now,
+    last: row?.last ?? null,
+    delivered: 0,
+    dead: 0,
+    skipped: 0,
+    ended: isOver ? 1 : 0,
+  });
+  core.generation += 1;
+  if (!isOver && !core.paused) core.wake.arm(first);
+  return id;
+}
+
+/** What a row says, for a person. */
+export function recurrenceView(row: RecurrenceRow): Recurrence {
+  return {
+    id: row.id,
+    type: row.type,
+    ...(row.key === "" ? {} : { key: row.key }),
+    rule: describeRule(parseRule(row).rule),
+    ...(row.ended === 1 ? {} : { nextAt: row.planned }),
+    ...(row.last === null ? {} : { lastAt: row.last }),
+    delivered: row.delivered,
+    dead: row.dead,
+    skipped: row.skipped,
+    ended: row.ended === 1,
+  };
+}
+
+/** Ends a recurrence and its waiting occurrence; whether there was one. */
+export function endRecurrence(core: Core, id: string): boolean {
+  const row = core.recurrences.byId(id);
+  if (row === undefined) return false;
+  core.recurrences.delete(id);
+  forsake(core, row);
+  core.generation += 1;
+  core.raise({ event: "cancelled", id, type: row.type });
+  return row.ended === 0;
+}
+
+/** Cancels the present occurrence of a recurrence, waiting or running, without moving on. */
+function forsake(core: Core, row: RecurrenceRow): void {
+  const id = occurrenceId(row.id, row.planned);
+  const envelope = core.envelopes.byId(id, row.planned);
+  if (envelope !== undefined && core.envelopes.delete(envelope)) core.changed(1);
+  const { running } = core;
+  if (running?.subject.kind === "message" && running.subject.id === id) {
+    running.cancelled = true;
+    running.abort(new Error("The recurrence was cancelled, or declared with other times."));
+  }
+}
+
+function sameBounds(a: Bounds, b: Bounds): boolean {
+  return a.startAt === b.startAt && a.until === b.until && a.times === b.times && a.missed === b.missed;
+}

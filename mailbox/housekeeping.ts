@@ -1,0 +1,98 @@
+// What a wake does beside delivering: releases parked messages whose type is known again, gives up
+// those parked for too long, and deletes dead letters past their retention. All in pages.
+
+import { now as clockNow } from "./clock.ts";
+import { type Core, PARKED_AGE_MS } from "./core.ts";
+import { die } from "./dead-letter.ts";
+import type { AttemptRecord, Envelope } from "./envelope.ts";
+import { dueOfId } from "./ids.ts";
+import { advance } from "./occurrence.ts";
+
+const PAGE = 100;
+const PAGE_UNITS = 1024 * 1024;
+
+export class Housekeeping {
+  readonly #core: Core;
+  /** A code version releases once: what it parks later it does not know. */
+  #hasReleased = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** Before the first delivery. */
+  start(): void {
+    if (this.#core.envelopes.oldestParked() === undefined) return;
+    if (!this.#hasReleased) this.#release();
+    this.#giveUp();
+  }
+
+  /** After the last delivery: letters by age, and, when there may be too many, by count. */
+  end(): void {
+    const core = this.#core;
+    const now = clockNow();
+    const oldest = core.letters.oldest();
+    if (oldest === undefined) return;
+    let deleted = 0;
+    if (core.retentionAt(oldest) <= now)
+      deleted += core.letters.deleteOldest(now - core.config.retentionMs, PAGE * 10);
+    core.letterCount ??= core.letters.count() + deleted;
+    const tooMany = core.letterCount - deleted - core.config.retentionCount;
+    if (tooMany > 0)
+      deleted += core.letters.deleteOldest(Number.MAX_SAFE_INTEGER, Math.min(tooMany, PAGE * 10));
+    if (deleted === 0) return;
+    core.letterCount -= deleted;
+    core.raise({ event: "retentionDeleted", count: deleted });
+  }
+
+  #release(): void {
+    const core = this.#core;
+    const known = core.envelopes.parkedTypes().filter((type) => core.config.handlers.has(type));
+    for (const type of known) {
+      let count = 0;
+      let after: Envelope | undefined;
+      for (;;) {
+        const page = core.envelopes.parkedPage(
+          after ?? { parked: 0, due: 0, id: "" },
+          type,
+          PAGE,
+          PAGE_UNITS,
+        );
+        after = page.at(-1);
+        if (after === undefined) break;
+        for (const row of page) this.#unpark(row);
+        count += page.length;
+      }
+      core.raise({ event: "released", type, count });
+    }
+    this.#hasReleased = true;
+  }
+
+  #unpark(row: Envelope): void {
+    this.#core.envelopes.move(row, { ...row, parked: 0, moved: row.due === dueOfId(row.id) ? 0 : 1 });
+  }
+
+  #giveUp(): void {
+    const core = this.#core;
+    const now = clockNow();
+    const page = core.envelopes.parkedPage({ parked: 0, due: 0, id: "" }, undefined, PAGE, PAGE_UNITS);
+    for (const row of page) {
+      if (row.parked + PARKED_AGE_MS > now) return;
+      core.storage.transactionSync(() => {
+        if (!core.envelopes.delete(row)) return;
+        core.removed(1);
+        const record: AttemptRecord = {
+          attempt: row.attempt,
+          startedAt: now,
+          durationMs: 0,
+          outcome: "unreadable",
+          name: "UnknownTypeError",
+          message: `No code version that knows the type ${row.type} has woken this object for 30 days.`,
+        };
+        die(core, row, { reason: "unreadable", attempts: row.attempt, record }, now);
+        const planned = dueOfId(row.id);
+        if (row.recurrence !== null && planned !== undefined) advance(core, row.recurrence, planned, "dead");
+      });
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// Message ids. An id is made by the sender, sorts in the order sent, and says when the message was
+// sent and for when, so that a look-up by id is a look-up by the table's own key:
+//
+//   sent (9 base-36 digits) + nonce (10) + counter (4) + due - sent (base 36, may be negative)
+//
+// The nonce tells isolates apart; the counter orders messages of one millisecond, in which a whole
+// handler runs in production, where the clock stands still between I/O.
+
+import { nanoid } from "nanoid";
+
+/** What a message id says about itself. */
+export interface ParsedId {
+  readonly sentAt: number;
+  readonly dueAt: number;
+}
+
+const SENT_DIGITS = 9;
+const NONCE_LENGTH = 10;
+const COUNTER_DIGITS = 4;
+const COUNTER_END = 36 ** COUNTER_DIGITS;
+const CLOCK_SET_BACK_MS = 60_000;
+const FORM = /^([0-9a-z]{9})[A-Za-z0-9_-]{10}[0-9a-z]{4}(0|-?[1-9a-z][0-9a-z]{0,10})$/;
+
+let nonce = "";
+let lastSent = -1;
+let prefix = "";
+let counter = 0;
+
+function digits(value: number, length: number): string {
+  return value.toString(36).padStart(length, "0");
+}
+
+function startMillisecond(sent: number): void {
+  lastSent = sent;
+  counter = 0;
+  prefix = digits(sent, SENT_DIGITS) + nonce;
+}
+
+/** A new id, greater than all that this isolate made before. */
+export function newId(now: number, dueAt: number): string {
+  if (now > lastSent) {
+    // Lazily: the platform refuses randomness while a module loads.
+    if (nonce === "") nonce = nanoid(NONCE_LENGTH);
+    startMillisecond(now);
+  } else if (lastSent - now > CLOCK_SET_BACK_MS) {
+    // The clock was set back by more than an adjustment: an id must not claim to be from the future.
+    nonce = nanoid(NONCE_LENGTH);
+    startMillisecond(now);
+  } else if (counter === COUNTER_END) {
+    startMillisecond(lastSent + 1);
+  }
+  const count = counter++;
+  const tail = dueAt === lastSent ? "0" : (dueAt - lastSent).toString(36);
+  return prefix + (count < 36 ? `000${count.toString(36)}` : digits(count, COUNTER_DIGITS)) + tail;
+}
+
+/** Reads a message id; `undefined` for anything that `newId` could not have made. */
+export function parseId(id: string): ParsedId | undefined {
+  const match = id.match(FORM);
+  if (match === null) return undefined;
+  const sentAt = Number.parseInt(match[1] ?? "", 36);
+  const dueAt = sentAt + Number.parseInt(match[2] ?? "", 36);
+  return Number.isSafeInteger(dueAt) ? { sentAt, dueAt } : undefined;
+}
+
+const RECURRENCE_PREFIX = "every:";
+
+/** The id of the recurrence of a type and key: known without asking, so that declaring it again finds it. */
+export function recurrenceId(type: string, key: string): string {
+  return `${RECURRENCE_PREFIX}${escapePart(type)}:${escapePart(key)}`;
+}
+
+/** Whether an id is that of a recurrence, not of one of its occurrences. */
+export function isRecurrenceId(id: string): boolean {
+  return id.startsWith(RECURRENCE_PREFIX) && !id.includes("@");
+}
+
+/** The id of one planned delivery, stable over its redeliveries. */
+export function occurrenceId(recurrence: string, plannedAt: number): string {
+  return `${recurrence}@${plannedAt}`;
+}
+
+/** Reads the id of an occurrence; `undefined` for any other id. */
+export function parseOccurrenceId(id: string): { recurrence: string; plannedAt: number } | undefined {
+  if (!id.startsWith(RECURRENCE_PREFIX)) return undefined;
+  const at = id.indexOf("@");
+  if (at < 0) return undefined;
+  const digitsText = id.slice(at + 1);
+  if (!/^(0|-?[1-9][0-9]{0,15})$/.test(digitsText)) return undefined;
+  const plannedAt = Number(digitsText);
+  return Number.isSafeInteger(plannedAt) ? { recurrence: id.slice(0, at), plannedAt } : undefined;
+}
+
+/** When the message of this id was due by the id alone; `undefined` when the id is malformed. */
+export function dueOfId(id: string): number | undefined {
+  return parseId(id)?.dueAt ?? parseOccurrenceId(id)?.plannedAt;
+}
+
+/** When the message of this id was sent: for an occurrence, its planned time. */
+export function sentOfId(id: string): number | undefined {
+  return parseId(id)?.sentAt ?? parseOccurrenceId(id)?.plannedAt;
+}
+
+// Colons and at-signs are the id's own; everything that encodeURIComponent leaves alone is safe.
+function escapePart(part: string): string {
+  return encodeURIComponent(part.toWellFormed());
+}

@@ -1,0 +1,193 @@
+// The mailbox of one object, as its host holds it: every verb, at once and in the commit of the caller.
+
+import { type AnyNamespace, checkTarget, formatAddress, type RefOptions } from "./address.ts";
+import { answerCall } from "./call.ts";
+import { now as clockNow } from "./clock.ts";
+import { type DeadLetter, readable, storedLetter } from "./letter.ts";
+import { Engine } from "./engine.ts";
+import type { Recurrence } from "./every.ts";
+import { type ActorRef, OutboxRef } from "./outbox-ref.ts";
+import { pause, resume } from "./pause.ts";
+import { purge, purgeAll, redrive, redriveAll, type RedriveOptions, repairOf } from "./redrive.ts";
+import { makeSends } from "./sends.ts";
+import { type Config, type MailboxOptions, parseConfig } from "./settings.ts";
+import { destroy, type MailboxStats, statsOf } from "./stats.ts";
+import { cancel, get, parseTarget, reschedule } from "./target.ts";
+import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs.ts";
+import {
+  type DeadLetterFilter,
+  lettersPage,
+  type OutboxMessage,
+  outboxPage,
+  type Page,
+  type PageOptions,
+  parseFilter,
+  type PendingMessage,
+  pendingPage,
+  recurrencesPage,
+} from "./views.ts";
+import { type Moment, parseMoment } from "./when.ts";
+
+/**
+ * A persistent, time-ordered mailbox in the storage of a Durable Object.
+ *
+ * Make it in the constructor, give it the object's alarm (`alarm(info) { return this.mailbox.wake(info) }`)
+ * and, for refs to reach it, `mailboxCall(call) { return this.mailbox.call(call) }`. The `Actor` class
+ * does both. From then on `ctx.storage` has the object's own alarm beside the mailbox' alarm.
+ */
+export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "sync"> {
+  readonly send: Send<M, "sync">;
+  readonly sendLater: SendLater<M, "sync">;
+  readonly sendIn: SendIn<M, "sync">;
+  readonly sendEvery: SendEvery<M, "sync">;
+  readonly sendAll: SendAll<M, "sync">;
+  readonly #engine: Engine;
+
+  /**
+   * @param options handlers, policy and settings; a function is called at the first verb or wake
+   * @param className what other actors are told of the sender's class
+   * @throws {NotSqliteError} when the class is not SQLite-backed
+   */
+  constructor(
+    ctx: DurableObjectState,
+    env: unknown,
+    options: MailboxOptions<M> | (() => MailboxOptions<M>),
+    className = "DurableObject",
+  ) {
+    let config: Config | undefined;
+    const engine = new Engine(ctx, env, className, () => {
+      config ??= parseConfig(typeof options === "function" ? options() : options);
+      return config;
+    });
+    this.#engine = engine;
+    const sends = makeSends<M, "sync">({
+      one: (make) => engine.submit({ to: "self", message: make() }),
+      many: (make) => engine.submitAll(make().map((message) => ({ to: "self", message }))),
+    });
+    this.send = sends.send;
+    this.sendLater = sends.sendLater;
+    this.sendIn = sends.sendIn;
+    this.sendEvery = sends.sendEvery;
+    this.sendAll = sends.sendAll;
+  }
+
+  /** Handles the object's alarm. Only errors of the platform leave it. */
+  wake(info?: AlarmInvocationInfo): Promise<void> {
+    return this.#engine.drain.wake(info);
+  }
+
+  /** Answers a call that a ref makes: the whole RPC surface. */
+  call(call: string): Promise<string> {
+    return answerCall(this.#engine, call);
+  }
+
+  /**
+   * A handle on another actor. Its sends are written to the outbox in the commit of the caller.
+   *
+   * @throws {UnknownNamespaceError} for a namespace that is no binding of `env` or `ctx.exports`
+   */
+  ref<N extends object>(
+    namespace: AnyNamespace,
+    to: string | DurableObjectId,
+    options?: RefOptions,
+  ): ActorRef<N> {
+    checkTarget(to);
+    const { ctx, env } = this.#engine.core;
+    return new OutboxRef<N>(this.#engine, formatAddress(ctx, env, namespace, to, options));
+  }
+
+  cancel(which: Which<M>): boolean {
+    const { attempt, core } = this.#begin();
+    const target = parseTarget(which);
+    return target !== undefined && cancel(core, attempt, target);
+  }
+
+  reschedule(which: Which<M>, at: Moment): boolean {
+    const { attempt, core } = this.#begin();
+    const target = parseTarget(which);
+    const due = parseMoment(at, "at", clockNow());
+    return target !== undefined && reschedule(core, attempt, target, due);
+  }
+
+  get(which: Which<M>): PendingMessage | undefined {
+    const { attempt, core } = this.#begin();
+    const target = parseTarget(which);
+    const stored = target === undefined ? undefined : get(core, attempt, target);
+    return stored === undefined ? undefined : readable(stored);
+  }
+
+  pending(options: PageOptions & { readonly type?: string } = {}): Page<PendingMessage> {
+    const { core } = this.#begin();
+    const { items, ...rest } = pendingPage(core, options);
+    return { items: items.map((item) => readable(item)), ...rest };
+  }
+
+  recurrences(options: PageOptions = {}): Page<Recurrence> {
+    return recurrencesPage(this.#begin().core, options);
+  }
+
+  outbox(options: PageOptions = {}): Page<OutboxMessage> {
+    return outboxPage(this.#begin().core, options);
+  }
+
+  deadLetters(options: PageOptions & DeadLetterFilter = {}): Page<DeadLetter> {
+    const { items, ...rest } = lettersPage(this.#begin().core, options);
+    return { items: items.map((item) => readable(item)), ...rest };
+  }
+
+  deadLetter(id: string): DeadLetter | undefined {
+    const row = this.#begin().core.letters.byId(id);
+    return row === undefined ? undefined : readable(storedLetter(row));
+  }
+
+  redrive(id: string, options: RedriveOptions = {}): boolean {
+    const { core, outbox } = this.#begin();
+    return redrive(core, outbox, id, repairOf(options));
+  }
+
+  purge(id: string): boolean {
+    return purge(this.#begin().core, id);
+  }
+
+  async redriveAll(filter: DeadLetterFilter = {}): Promise<number> {
+    const { core, outbox } = this.#beginPaged("redriveAll");
+    return redriveAll(core, outbox, parseFilter(filter));
+  }
+
+  async purgeAll(filter: DeadLetterFilter = {}): Promise<number> {
+    return purgeAll(this.#beginPaged("purgeAll").core, parseFilter(filter));
+  }
+
+  pause(): void {
+    pause(this.#begin().core);
+  }
+
+  resume(): void {
+    resume(this.#begin().core);
+  }
+
+  stats(): MailboxStats {
+    return statsOf(this.#begin().core);
+  }
+
+  /**
+   * Cancels everything pending and every recurrence, and deletes dead letters and outbox; an event
+   * says how many. The object's other tables stay. Not to be called through a ref.
+   */
+  async destroy(): Promise<void> {
+    const { core, outbox } = this.#beginPaged("destroy");
+    await destroy(core, outbox);
+  }
+
+  /** Finds out whose commit a verb belongs to, and makes sure of the tables. */
+  #begin(): Pick<Engine, "attempt" | "core" | "outbox"> {
+    const { attempt, core, outbox } = this.#engine;
+    core.ready();
+    return { attempt, core, outbox };
+  }
+
+  #beginPaged(verb: string): Pick<Engine, "core" | "outbox"> {
+    this.#engine.refuseInSyncHandler(verb);
+    return this.#begin();
+  }
+}

@@ -1,0 +1,139 @@
+// Runs one handler once: in one transaction when it is synchronous, with its sends held back when it
+// is not, against its timeout, and says how it ended. What a handler throws is the user's, whatever
+// it looks like; only what our own statements throw is the platform's, and that leaves by exception.
+
+import { accept } from "./accept.ts";
+import { type Attempt, runIn } from "./attempt.ts";
+import { after } from "./clock.ts";
+import type { Core } from "./core.ts";
+import type { Result } from "./decide.ts";
+import { storedError } from "./envelope.ts";
+import { AttemptTimedOutError, NonRetryableError } from "./errors.ts";
+import type { Outbox } from "./outbox.ts";
+import { retryAfterMs } from "./retry.ts";
+import { formatDuration } from "./when.ts";
+
+/** A run: the handler, and what is written with its end. */
+export interface Run {
+  readonly attempt: Attempt;
+  /** Calls the user's function. */
+  readonly call: () => unknown;
+  readonly isAsync: boolean;
+  readonly timeoutMs: number;
+  /** Writes the end of a completed attempt, in the commit of what it did. */
+  readonly completed: (result: Extract<Result, { kind: "completed" }>) => void;
+  /** Writes the end of an attempt that did not complete, in a commit of its own. */
+  readonly failed: (result: Exclude<Result, { kind: "completed" }>) => void;
+}
+
+/**
+ * Runs it. Answers undefined when all is done and written, and a promise when the handler is asynchronous.
+ *
+ * A crash inside a sync handler leaves nothing of it. A crash between the commit of a sync handler and
+ * the next line leaves all of it, ack included. A crash while an async handler is awaited leaves its
+ * own writes, none of its sends, and the message.
+ */
+export function run(core: Core, outbox: Outbox, run: Run): Promise<void> | undefined {
+  const { attempt } = run;
+  if (run.isAsync) {
+    // An async function never throws before it answers.
+    return settleLater(core, outbox, run, runIn(attempt, run.call));
+  }
+  const mark = core.events.mark;
+  let answer: unknown;
+  let hasReturned = false;
+  try {
+    core.storage.transactionSync(() => {
+      answer = runIn(attempt, run.call);
+      hasReturned = true;
+      if (isThenable(answer)) {
+        attempt.becomeAsync();
+        return;
+      }
+      attempt.complete();
+      run.completed({ kind: "completed", deferredTo: attempt.deferredTo });
+    });
+  } catch (error) {
+    attempt.end();
+    core.events.discard(mark);
+    core.rolledBack();
+    if (hasReturned) throw error;
+    run.failed(resultOf(error));
+    return undefined;
+  }
+  if (!isThenable(answer)) return attempt.deleteAllRequested ? deleteAll(core) : undefined;
+  const later = settleLater(core, outbox, run, answer);
+  return attempt.deleteAllRequested ? deleteAll(core).then(() => later) : later;
+}
+
+async function settleLater(core: Core, outbox: Outbox, run: Run, answer: unknown): Promise<void> {
+  const { attempt } = run;
+  const result = await ended(run, answer);
+  // All storage may have been deleted while the handler was awaited.
+  core.ready();
+  if (result.kind !== "completed") {
+    run.failed(result);
+    return;
+  }
+  core.storage.transactionSync(() => {
+    // The ack first: a key that the message held is free for what it sent.
+    if (result.deferredTo === undefined) run.completed(result);
+    for (const outgoing of attempt.buffered) {
+      if (outgoing.to === "self") accept(core, outgoing.message, true);
+      else outbox.write(outgoing.target, outgoing.message);
+    }
+    // A deferred message takes its key back only after that.
+    if (result.deferredTo !== undefined) run.completed(result);
+  });
+}
+
+function ended({ attempt, timeoutMs }: Run, answer: unknown): Promise<Result> {
+  return new Promise((resolve) => {
+    const cancelTimer = after(timeoutMs, () => {
+      const error = new AttemptTimedOutError(
+        `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
+      );
+      attempt.end();
+      attempt.abort(error);
+      resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
+    });
+    Promise.resolve(answer).then(
+      () => {
+        cancelTimer();
+        // Whatever comes after the timeout comes too late: the promise is resolved already.
+        if (attempt.state !== "running") return;
+        attempt.complete();
+        resolve({ kind: "completed", deferredTo: attempt.deferredTo });
+      },
+      (error: unknown) => {
+        cancelTimer();
+        if (attempt.state !== "running") return;
+        attempt.end();
+        resolve(resultOf(error));
+      },
+    );
+  });
+}
+
+function resultOf(error: unknown): Exclude<Result, { kind: "completed" }> {
+  if (isNonRetryable(error)) return { kind: "rejected", error: storedError(error) };
+  return { kind: "failed", outcome: "threw", error: storedError(error), retryAfterMs: retryAfterMs(error) };
+}
+
+function isNonRetryable(error: unknown): boolean {
+  // By name too: the class loses its identity over RPC and when a bundle holds the library twice.
+  return error instanceof NonRetryableError || (error instanceof Error && error.name === "NonRetryableError");
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
+}
+
+async function deleteAll(core: Core): Promise<void> {
+  await core.storage.deleteAll();
+  core.wiped();
+}

@@ -1,0 +1,213 @@
+// The outbox' SQL: envelopes on their way to other actors, what is known of each target, and, on the
+// receiving side, how far each sender has come.
+
+import type { Sql } from "./schema.ts";
+
+export interface OutboxRow {
+  readonly target: string;
+  /** Counted per target, never re-used within an epoch. */
+  readonly n: number;
+  readonly id: string;
+  readonly type: string;
+  readonly payload: string;
+  readonly due: number;
+  /** JSON of what else the receiver is told: key, ifPending, options, immediate. */
+  readonly options: string | null;
+}
+
+export interface TargetRow {
+  readonly target: string;
+  /** The greatest number that has left the outbox, by whatever way. */
+  readonly last_n: number;
+  /** The last number that this target is known to have, and its id. */
+  readonly confirmed_n: number;
+  readonly confirmed_id: string | null;
+  /** The last number of the batch that may be on its way; null when nothing is in doubt. */
+  readonly batch_n: number | null;
+  /** When that batch was first tried. */
+  readonly first_try: number | null;
+  readonly tries: number;
+  readonly next_try: number;
+  readonly error: string | null;
+}
+
+export interface SenderRow {
+  readonly last_n: number;
+  readonly last_id: string;
+}
+
+type Row<T> = T & Record<string, SqlStorageValue>;
+
+const OUTBOX = "target, n, id, type, payload, due, options";
+const TARGET = "target, last_n, confirmed_n, confirmed_id, batch_n, first_try, tries, next_try, error";
+
+export class OutboxStore {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  insert(row: OutboxRow): void {
+    this.#sql.exec(
+      `INSERT INTO _mailbox_outbox (${OUTBOX}) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      row.target,
+      row.n,
+      row.id,
+      row.type,
+      row.payload,
+      row.due,
+      row.options,
+    );
+  }
+
+  /** The next rows to one target: at most `count`, and no more after the one that makes them `maxUnits` or more. */
+  batch(target: string, upTo: number | null, count: number, maxUnits: number): OutboxRow[] {
+    const cursor = this.#sql.exec<Row<OutboxRow>>(
+      `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE target = ? AND n <= ? ORDER BY n LIMIT ?`,
+      target,
+      upTo ?? Number.MAX_SAFE_INTEGER,
+      count,
+    );
+    const rows: OutboxRow[] = [];
+    let units = 0;
+    for (const row of cursor) {
+      rows.push(row);
+      units += row.payload.length + row.type.length + (row.options?.length ?? 0);
+      if (units >= maxUnits) break;
+    }
+    return rows;
+  }
+
+  rowOf(target: string, id: string): OutboxRow | undefined {
+    return this.#sql
+      .exec<Row<OutboxRow>>(
+        `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE target = ? AND id = ? LIMIT 1`,
+        target,
+        id,
+      )
+      .toArray()[0];
+  }
+
+  rowOfKey(target: string, type: string, key: string): OutboxRow | undefined {
+    return this.#sql
+      .exec<Row<OutboxRow>>(
+        `SELECT ${OUTBOX} FROM _mailbox_outbox
+         WHERE target = ? AND type = ? AND options ->> '$.key' = ? ORDER BY n DESC LIMIT 1`,
+        target,
+        type,
+        key,
+      )
+      .toArray()[0];
+  }
+
+  page(after: { target: string; n: number }, count: number): OutboxRow[] {
+    return this.#sql
+      .exec<Row<OutboxRow>>(
+        `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE (target, n) > (?, ?) ORDER BY target, n LIMIT ?`,
+        after.target,
+        after.n,
+        count,
+      )
+      .toArray();
+  }
+
+  /** The targets with rows, by skipping from one to the next: reads two rows a target, not all. */
+  targets(): string[] {
+    return this.#sql
+      .exec<{ target: string }>(
+        `WITH RECURSIVE t (target) AS (
+           SELECT MIN(target) FROM _mailbox_outbox
+           UNION ALL
+           SELECT (SELECT MIN(target) FROM _mailbox_outbox WHERE target > t.target) FROM t WHERE t.target IS NOT NULL
+         ) SELECT target FROM t WHERE target IS NOT NULL`,
+      )
+      .toArray()
+      .map((row) => row.target);
+  }
+
+  lastNumber(target: string): number {
+    const [row] = this.#sql
+      .exec<{ n: number | null }>("SELECT MAX(n) AS n FROM _mailbox_outbox WHERE target = ?", target)
+      .toArray();
+    return row?.n ?? 0;
+  }
+
+  countOf(target: string): number {
+    const [row] = this.#sql
+      .exec<{ n: number }>("SELECT COUNT(*) AS n FROM _mailbox_outbox WHERE target = ?", target)
+      .toArray();
+    return row?.n ?? 0;
+  }
+
+  count(): number {
+    const [row] = this.#sql.exec<{ n: number }>("SELECT COUNT(*) AS n FROM _mailbox_outbox").toArray();
+    return row?.n ?? 0;
+  }
+
+  deleteUpTo(target: string, n: number): void {
+    this.#sql.exec("DELETE FROM _mailbox_outbox WHERE target = ? AND n <= ?", target, n);
+  }
+
+  delete(target: string, n: number): void {
+    this.#sql.exec("DELETE FROM _mailbox_outbox WHERE target = ? AND n = ?", target, n);
+  }
+
+  deleteSome(count: number): number {
+    const rows = this.#sql
+      .exec<{ target: string; n: number }>(
+        "SELECT target, n FROM _mailbox_outbox ORDER BY target, n LIMIT ?",
+        count,
+      )
+      .toArray();
+    for (const row of rows) this.delete(row.target, row.n);
+    return rows.length;
+  }
+
+  target(target: string): TargetRow | undefined {
+    return this.#sql
+      .exec<Row<TargetRow>>(`SELECT ${TARGET} FROM _mailbox_targets WHERE target = ?`, target)
+      .toArray()[0];
+  }
+
+  putTarget(row: TargetRow): void {
+    this.#sql.exec(
+      `INSERT INTO _mailbox_targets (${TARGET}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (target) DO UPDATE SET last_n = excluded.last_n, confirmed_n = excluded.confirmed_n,
+         confirmed_id = excluded.confirmed_id, batch_n = excluded.batch_n, first_try = excluded.first_try,
+         tries = excluded.tries, next_try = excluded.next_try, error = excluded.error`,
+      row.target,
+      row.last_n,
+      row.confirmed_n,
+      row.confirmed_id,
+      row.batch_n,
+      row.first_try,
+      row.tries,
+      row.next_try,
+      row.error,
+    );
+  }
+
+  sender(sender: string, epoch: string): SenderRow | undefined {
+    return this.#sql
+      .exec<Row<SenderRow>>(
+        "SELECT last_n, last_id FROM _mailbox_senders WHERE sender = ? AND epoch = ?",
+        sender,
+        epoch,
+      )
+      .toArray()[0];
+  }
+
+  putSender(sender: string, epoch: string, lastN: number, lastId: string, keepUntil: number): void {
+    this.#sql.exec(
+      `INSERT INTO _mailbox_senders (sender, epoch, last_n, last_id, keep_until) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (sender, epoch) DO UPDATE
+         SET last_n = excluded.last_n, last_id = excluded.last_id, keep_until = excluded.keep_until`,
+      sender,
+      epoch,
+      lastN,
+      lastId,
+      keepUntil,
+    );
+  }
+}

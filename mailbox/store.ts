@@ -1,0 +1,328 @@
+// The envelopes' SQL. One statement, one method; no decisions. Statements are constants, because the
+// platform caches prepared statements by their text, and because no input may become SQL.
+// The tables beside this one have their statements in store-*.ts.
+
+import type { Accepting, Envelope } from "./envelope.ts";
+import { formatOptions } from "./envelope.ts";
+import type { Sql } from "./schema.ts";
+
+const COLUMNS = "parked, due, id, type, payload, attempt, moved, key, recurrence, options, history";
+
+/** A statement's text of rows is cut here: a bound value has the limit of a row. */
+const BULK_UNITS = 256 * 1024;
+
+/** The key of a row. */
+export interface Place {
+  readonly parked: number;
+  readonly due: number;
+  readonly id: string;
+}
+
+type Raw = [
+  number,
+  number,
+  string,
+  string,
+  string,
+  number,
+  number,
+  string | null,
+  string | null,
+  string | null,
+  string | null,
+];
+
+function fromRaw(raw: Raw): Envelope {
+  return {
+    parked: raw[0],
+    due: raw[1],
+    id: raw[2],
+    type: raw[3],
+    payload: raw[4],
+    attempt: raw[5],
+    moved: raw[6] === 1 ? 1 : 0,
+    key: raw[7],
+    recurrence: raw[8],
+    options: raw[9],
+    history: raw[10],
+  };
+}
+
+export class EnvelopeStore {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** Inserts a message that has nothing but its payload: the cheapest row there is. */
+  insertPlain(due: number, id: string, type: string, payload: string): void {
+    this.#sql.exec(
+      "INSERT INTO _mailbox_envelopes (due, id, type, payload) VALUES (?, ?, ?, ?)",
+      due,
+      id,
+      type,
+      payload,
+    );
+  }
+
+  /** Inserts any row, whole. */
+  insert(row: Envelope): void {
+    this.#sql.exec(
+      `INSERT INTO _mailbox_envelopes (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      row.parked,
+      row.due,
+      row.id,
+      row.type,
+      row.payload,
+      row.attempt,
+      row.moved,
+      row.key,
+      row.recurrence,
+      row.options,
+      row.history,
+    );
+  }
+
+  /** Inserts many plain messages of one type and due time, in statements of bounded size. */
+  insertMany(
+    due: number,
+    type: string,
+    messages: readonly { readonly id: string; readonly payload: string }[],
+  ): void {
+    let rows: [string, string][] = [];
+    let units = 0;
+    const write = (): void => {
+      this.#sql.exec(
+        `INSERT INTO _mailbox_envelopes (due, id, type, payload)
+         SELECT ?, value ->> 0, ?, value ->> 1 FROM json_each(?)`,
+        due,
+        type,
+        JSON.stringify(rows),
+      );
+      rows = [];
+      units = 0;
+    };
+    for (const { id, payload } of messages) {
+      rows.push([id, payload]);
+      units += payload.length;
+      if (units >= BULK_UNITS) write();
+    }
+    if (rows.length > 0) write();
+  }
+
+  /** Whether the row was there. */
+  delete(place: Place): boolean {
+    const cursor = this.#sql.exec(
+      "DELETE FROM _mailbox_envelopes WHERE parked = ? AND due = ? AND id = ?",
+      place.parked,
+      place.due,
+      place.id,
+    );
+    return cursor.rowsWritten > 0;
+  }
+
+  /** Deletes all waiting rows from one key to another, both included: the acks of a run of successes. */
+  deleteRange(first: Place, last: Place): void {
+    this.#sql.exec(
+      "DELETE FROM _mailbox_envelopes WHERE parked = 0 AND (due, id) >= (?, ?) AND (due, id) <= (?, ?)",
+      first.due,
+      first.id,
+      last.due,
+      last.id,
+    );
+  }
+
+  /** Rewrites a row in another place; whether it was there. */
+  move(place: Place, to: Omit<Envelope, "id" | "type" | "payload">): boolean {
+    const cursor = this.#sql.exec(
+      `UPDATE _mailbox_envelopes
+       SET parked = ?, due = ?, attempt = ?, moved = ?, key = ?, recurrence = ?, options = ?, history = ?
+       WHERE parked = ? AND due = ? AND id = ?`,
+      to.parked,
+      to.due,
+      to.attempt,
+      to.moved,
+      to.key,
+      to.recurrence,
+      to.options,
+      to.history,
+      place.parked,
+      place.due,
+      place.id,
+    );
+    return cursor.rowsWritten > 0;
+  }
+
+  /** Takes the key from a row, so that another can hold it. */
+  releaseKey(place: Place): void {
+    this.#sql.exec(
+      "UPDATE _mailbox_envelopes SET key = NULL WHERE parked = ? AND due = ? AND id = ?",
+      place.parked,
+      place.due,
+      place.id,
+    );
+  }
+
+  at(place: Place): Envelope | undefined {
+    return this.#one(
+      `SELECT ${COLUMNS} FROM _mailbox_envelopes WHERE parked = ? AND due = ? AND id = ?`,
+      place.parked,
+      place.due,
+      place.id,
+    );
+  }
+
+  /** Finds a message by id: at the place that its id names, else by the index of those that moved. */
+  byId(id: string, dueOfId: number): Envelope | undefined {
+    return this.at({ parked: 0, due: dueOfId, id }) ?? this.movedById(id);
+  }
+
+  movedById(id: string): Envelope | undefined {
+    return this.#one(`SELECT ${COLUMNS} FROM _mailbox_envelopes WHERE id = ? AND moved = 1`, id);
+  }
+
+  byKey(type: string, key: string): Envelope | undefined {
+    return this.#one(`SELECT ${COLUMNS} FROM _mailbox_envelopes WHERE type = ? AND key = ?`, type, key);
+  }
+
+  /**
+   * The next due messages in delivery order: at most `count`, and no more after the one that makes
+   * the payloads `maxUnits` UTF-16 units or more, so that memory is bounded by the page.
+   */
+  due(now: number, count: number, maxUnits: number): Envelope[] {
+    const cursor = this.#sql
+      .exec(
+        `SELECT ${COLUMNS} FROM _mailbox_envelopes WHERE parked = 0 AND due <= ? ORDER BY due, id LIMIT ?`,
+        now,
+        count,
+      )
+      .raw<Raw>();
+    return takeUntil(cursor, maxUnits, (row) => row.payload.length);
+  }
+
+  /** The due time of the first message that waits, parked ones apart. */
+  head(): number | undefined {
+    const [row] = this.#sql
+      .exec<{ due: number }>("SELECT due FROM _mailbox_envelopes WHERE parked = 0 ORDER BY due, id LIMIT 1")
+      .toArray();
+    return row?.due;
+  }
+
+  /** A page of waiting messages in due order after a place, of one type or of all. */
+  page(
+    after: { due: number; id: string },
+    type: string | undefined,
+    count: number,
+    units: number,
+  ): Envelope[] {
+    const cursor = this.#sql
+      .exec(
+        `SELECT ${COLUMNS} FROM _mailbox_envelopes
+         WHERE parked = 0 AND (due, id) > (?, ?) AND (? IS NULL OR type = ?) ORDER BY due, id LIMIT ?`,
+        after.due,
+        after.id,
+        type ?? null,
+        type ?? null,
+        count,
+      )
+      .raw<Raw>();
+    return takeUntil(cursor, units, (row) => row.payload.length);
+  }
+
+  /** A page of parked messages, the longest parked first. */
+  parkedPage(after: Place, type: string | undefined, count: number, units: number): Envelope[] {
+    const cursor = this.#sql
+      .exec(
+        `SELECT ${COLUMNS} FROM _mailbox_envelopes
+         WHERE parked > 0 AND (parked, due, id) > (?, ?, ?) AND (? IS NULL OR type = ?) ORDER BY parked, due, id LIMIT ?`,
+        after.parked,
+        after.due,
+        after.id,
+        type ?? null,
+        type ?? null,
+        count,
+      )
+      .raw<Raw>();
+    return takeUntil(cursor, units, (row) => row.payload.length);
+  }
+
+  parkedTypes(): string[] {
+    return this.#sql
+      .exec<{ type: string }>("SELECT DISTINCT type FROM _mailbox_envelopes WHERE parked > 0")
+      .toArray()
+      .map((row) => row.type);
+  }
+
+  /** When the message that is parked longest was parked. */
+  oldestParked(): number | undefined {
+    const [row] = this.#sql
+      .exec<{ parked: number }>(
+        "SELECT parked FROM _mailbox_envelopes WHERE parked > 0 ORDER BY parked LIMIT 1",
+      )
+      .toArray();
+    return row?.parked;
+  }
+
+  counts(now: number): { pending: number; due: number; parked: number; oldest: number | null } {
+    const [row] = this.#sql
+      .exec<{ pending: number; due: number; parked: number; oldest: number | null }>(
+        `SELECT COUNT(*) AS pending, COALESCE(SUM(parked = 0 AND due <= ?), 0) AS due,
+           COALESCE(SUM(parked > 0), 0) AS parked, MIN(CASE WHEN parked = 0 THEN due END) AS oldest
+         FROM _mailbox_envelopes`,
+        now,
+      )
+      .toArray();
+    return row ?? { pending: 0, due: 0, parked: 0, oldest: null };
+  }
+
+  /** Deletes up to `count` messages of any state; how many there were. */
+  deleteSome(count: number): number {
+    const places = this.#sql
+      .exec<{ parked: number; due: number; id: string }>(
+        "SELECT parked, due, id FROM _mailbox_envelopes ORDER BY parked, due, id LIMIT ?",
+        count,
+      )
+      .toArray();
+    for (const place of places) this.delete(place);
+    return places.length;
+  }
+
+  #one(statement: string, ...bindings: (string | number)[]): Envelope | undefined {
+    const [raw] = [...this.#sql.exec(statement, ...bindings).raw<Raw>()];
+    return raw === undefined ? undefined : fromRaw(raw);
+  }
+}
+
+function takeUntil(
+  cursor: IterableIterator<Raw>,
+  maxUnits: number,
+  size: (row: Envelope) => number,
+): Envelope[] {
+  const rows: Envelope[] = [];
+  let units = 0;
+  for (const raw of cursor) {
+    const row = fromRaw(raw);
+    rows.push(row);
+    units += size(row);
+    if (units >= maxUnits) break;
+  }
+  return rows;
+}
+
+/** The row of a newly accepted message. */
+export function acceptedRow(message: Accepting, due: number): Envelope {
+  return {
+    parked: 0,
+    due,
+    id: message.id,
+    type: message.type,
+    payload: message.payload,
+    attempt: 0,
+    moved: due === message.due && message.moved === undefined ? 0 : 1,
+    key: message.key ?? null,
+    recurrence: null,
+    options: formatOptions(message.options),
+    history: null,
+  };
+}

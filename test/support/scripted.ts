@@ -1,0 +1,171 @@
+// One actor class that plays what a test tells it. A script is registered under the actor's name, and
+// read when an instance is made, so replacing it and evicting the actor is a deploy of new code.
+
+import {
+  Actor,
+  type ActorRef,
+  type Mailbox,
+  type MailboxEvent,
+  type OnDeadLetter,
+  type Policy,
+  type Receive,
+  ref,
+  type Ref,
+  type RefVerb,
+  type Send,
+  type SendAll,
+  type SendEvery,
+  type SendIn,
+  type SendLater,
+  type Settings,
+  type Which,
+} from "../../actors/index.ts";
+import { env } from "cloudflare:workers";
+import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
+
+/** Any type, any payload: tests of types have their own files. */
+export type AnyMessages = Record<string, unknown>;
+
+/** What an actor of a test does. */
+export interface Script {
+  readonly receive: Receive<AnyMessages>;
+  readonly policy?: Policy;
+  readonly settings?: Settings;
+  readonly onDeadLetter?: OnDeadLetter;
+  readonly alarm?: (info: AlarmInvocationInfo) => unknown;
+  /** Runs in the constructor, after the mailbox was made. */
+  readonly construct?: (actor: ScriptedActor) => void;
+}
+
+type ScriptOf = (actor: ScriptedActor) => Script;
+
+const scripts = new Map<string, ScriptOf>();
+const raised = new Map<string, MailboxEvent[]>();
+
+export class ScriptedActor extends Actor<Cloudflare.Env, AnyMessages> {
+  declare readonly mailbox: Mailbox<AnyMessages>;
+  declare readonly send: Send<AnyMessages, "sync">;
+  declare readonly sendLater: SendLater<AnyMessages, "sync">;
+  declare readonly sendIn: SendIn<AnyMessages, "sync">;
+  declare readonly sendEvery: SendEvery<AnyMessages, "sync">;
+  declare readonly sendAll: SendAll<AnyMessages, "sync">;
+  declare readonly cancel: (which: Which<AnyMessages>) => boolean;
+  declare readonly ref: RefVerb;
+  readonly script: Script;
+  protected override readonly receive: Receive<AnyMessages>;
+  protected override readonly policy: Policy;
+  protected override readonly settings: Settings;
+  declare protected readonly onDeadLetter?: OnDeadLetter;
+
+  constructor(ctx: DurableObjectState, bindings: Cloudflare.Env) {
+    super(ctx, bindings);
+    const name = ctx.id.name ?? ctx.id.toString();
+    this.script = scripts.get(name)?.(this) ?? { receive: {} };
+    this.receive = this.script.receive;
+    this.policy = this.script.policy ?? {};
+    // Listening keeps the console quiet; a script's own settings win.
+    this.settings = {
+      onEvent: (event) => {
+        const events = raised.get(name) ?? [];
+        events.push(event);
+        raised.set(name, events);
+      },
+      ...this.script.settings,
+    };
+    if (this.script.onDeadLetter !== undefined)
+      Object.assign(this, { onDeadLetter: this.script.onDeadLetter });
+    this.script.construct?.(this);
+  }
+
+  get state(): DurableObjectState {
+    return this.ctx;
+  }
+
+  /** Another scripted actor, through the outbox. */
+  other(name: string): ActorRef<AnyMessages> {
+    return this.mailbox.ref<AnyMessages>(this.env.ACTORS, name);
+  }
+
+  override alarm(info?: AlarmInvocationInfo): void | Promise<void> {
+    const answer = this.script.alarm?.(info ?? { isRetry: false, retryCount: 0, scheduledTime: 0 });
+    return answer instanceof Promise ? answer.then(() => {}) : undefined;
+  }
+}
+
+/** An actor of a test, from outside. */
+export interface Scripted {
+  readonly name: string;
+  readonly ref: Ref<AnyMessages>;
+  /** A fresh stub: one that saw its object die stays broken. */
+  stub(): DurableObjectStub<ScriptedActor>;
+  /** Runs code inside the object, in a request of its own. */
+  inside<T>(run: (actor: ScriptedActor, state: DurableObjectState) => T | Promise<T>): Promise<T>;
+  /** Runs the alarm handler by hand, without waiting for the platform's clock. */
+  drain(info?: Partial<AlarmInvocationInfo>): Promise<void>;
+  /** All events since the test began, in order. */
+  readonly events: MailboxEvent[];
+  /** The events of one kind. */
+  eventsOf<K extends MailboxEvent["event"]>(kind: K): Extract<MailboxEvent, { event: K }>[];
+  /** Ends the instance as hibernation does. */
+  evict(): Promise<void>;
+  /** Replaces what the actor does; call evict for it to take effect. */
+  deploy(script: Script | ScriptOf): void;
+}
+
+let actors = 0;
+
+/** A new actor that plays a script. */
+export function actor(
+  script: Script | ScriptOf,
+  name = `actor-${(actors += 1)}-${crypto.randomUUID()}`,
+): Scripted {
+  const deploy = (next: Script | ScriptOf): void => {
+    scripts.set(name, typeof next === "function" ? next : () => next);
+  };
+  deploy(script);
+  const events: MailboxEvent[] = [];
+  raised.set(name, events);
+  const stub = (): DurableObjectStub<ScriptedActor> => {
+    const namespace: DurableObjectNamespace = env.ACTORS;
+    return namespace.getByName(name) as unknown as DurableObjectStub<ScriptedActor>;
+  };
+  const inside: Scripted["inside"] = (run) =>
+    runInDurableObject(stub(), (instance, state) => run(instance, state));
+  return {
+    name,
+    ref: ref<AnyMessages>(env.ACTORS, name),
+    stub,
+    inside,
+    drain: (info) =>
+      inside(async (instance) => {
+        await instance.alarm(
+          info === undefined
+            ? undefined
+            : { isRetry: false, retryCount: 0, scheduledTime: Date.now(), ...info },
+        );
+      }),
+    events,
+    eventsOf: <K extends MailboxEvent["event"]>(kind: K) =>
+      events.filter((event): event is Extract<MailboxEvent, { event: K }> => event.event === kind),
+    evict: () => evictDurableObject(stub()),
+    deploy,
+  };
+}
+
+/** Kills every object at once, as a crash does: what was not committed is gone. */
+export const crashAll = abortAllDurableObjects;
+
+/** Waits, on the real clock, until a check answers something; for what only a real alarm proves. */
+export async function until<T>(
+  check: () => T | Promise<T>,
+  what = "the condition",
+  ms = 10_000,
+): Promise<NonNullable<T>> {
+  const end = performance.now() + ms;
+  for (;;) {
+    const value = await check();
+    if (value !== undefined && value !== null && value !== false) return value as NonNullable<T>;
+    if (performance.now() > end) throw new Error(`${what} did not come true within ${ms} ms.`);
+    await scheduler.wait(10);
+  }
+}

@@ -1,0 +1,33 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+// The local runtime asks no outside host for Request.cf, and sends no usage data.
+process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
+process.env["WRANGLER_SEND_METRICS"] = "false";
+
+const patience = { testTimeout: 20_000, hookTimeout: 20_000, teardownTimeout: 60_000 } as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./test/wrangler.toml" } })],
+        test: {
+          ...patience,
+          name: "workerd",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/node/**", "**/node_modules/**"],
+        },
+      },
+      {
+        test: {
+          ...patience,
+          name: "node",
+          environment: "node",
+          include: ["test/node/**/*.test.ts"],
+          testTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
