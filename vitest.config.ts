@@ -12,6 +12,13 @@ export default defineConfig({
     projects: [
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/wrangler.toml" } })],
+        // Snippets of the docs name the package as its users do.
+        resolve: {
+          alias: [
+            { find: /^durable-mailbox$/, replacement: `${import.meta.dirname}/actors/index.ts` },
+            { find: /^durable-mailbox\/mailbox$/, replacement: `${import.meta.dirname}/mailbox/index.ts` },
+          ],
+        },
         test: {
           ...patience,
           name: "workerd",

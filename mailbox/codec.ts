@@ -2,8 +2,8 @@
 // `encodePayload` answers, `decodePayload` turns into an equal value, shared and cyclic references
 // included; what would be lost or changed in silence is refused instead.
 //
-// Plain JSON, which nearly every payload is, takes a short way: superjson would answer the same text,
-// in 10 to 20 times the time. Text without `meta` is read by JSON.parse alone.
+// Plain JSON, which nearly every payload is, takes a short way: superjson would answer the same text
+// in 6 to 8 times the time. Text without `meta` is read by JSON.parse alone.
 
 import { assertCarried } from "./codec-check.ts";
 import { superjson } from "./codec-classes.ts";
@@ -17,8 +17,9 @@ export const VOID_PAYLOAD: string = superjson.stringify(undefined);
  * Encodes a payload as superjson does.
  *
  * Carried are JSON's values, undefined, NaN, ±Infinity, -0, bigint, Date, Map, Set, RegExp, URL, typed
- * arrays (their part of the buffer), DataView, ArrayBuffer, and Error with name, message, stack, cause
- * and own fields (it arrives as an Error, whatever its class). Getters are read, non-enumerable properties left out.
+ * arrays (their part of the buffer; a Buffer arrives as a Uint8Array), DataView, ArrayBuffer, and Error
+ * with name, message, stack, cause and own fields (it arrives as an Error, whatever its class). Getters
+ * are read, non-enumerable properties left out.
  *
  * @throws InvalidPayloadError for all else, and beyond 1,000 levels; the message names the path and what is there
  */
@@ -42,25 +43,18 @@ export function encodePayload(value: unknown): string {
 /**
  * Decodes what `encodePayload` answered, in a value of its own that nothing else refers to.
  *
- * @throws Error when the text is not of that form; whatever the text, no prototype is changed
+ * Whatever the text, no prototype is changed: a property named `__proto__`, which no encoded payload has,
+ * comes out as an ordinary own one.
+ *
+ * @throws Error when the text is not of that form
  */
 export function decodePayload(text: string): unknown {
   if (text === VOID_PAYLOAD) return undefined;
-  const envelope: unknown = parseJson(text);
+  const envelope: unknown = JSON.parse(text);
   if (typeof envelope !== "object" || envelope === null || !("json" in envelope)) {
     throw new Error('The text of the payload has no "json"');
   }
   return "meta" in envelope ? revive(envelope.json, envelope.meta) : envelope.json;
-}
-
-/** JSON.parse makes `__proto__` an ordinary property, which is a trap for whoever copies the object; refused. */
-function parseJson(text: string): unknown {
-  // Looking at every key makes parsing five times slower. Only an escape could hide the name from this search.
-  if (!text.includes("__proto__") && !text.includes("\\u")) return JSON.parse(text);
-  return JSON.parse(text, (key, value: unknown) => {
-    if (key === "__proto__") throw new Error('The text of the payload has a property "__proto__"');
-    return value;
-  });
 }
 
 const encoder = new TextEncoder();

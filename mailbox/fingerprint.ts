@@ -10,6 +10,7 @@ const MAX_READ = 4096;
 // Neither can match in more than one way, so neither backtracks. An apostrophe within a word opens nothing.
 const QUOTED = /"[^"]*"|`[^`]*`|(?<![\p{L}\p{N}])'[^']*'(?![\p{L}\p{N}])/gu;
 const WORD = /[\p{L}\p{N}_-]+/gu;
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /**
  * Name and message with quoted parts, ids and numbers replaced by `<quoted>`, `<id>` and `#`; at most
@@ -29,6 +30,8 @@ export function errorFingerprint(name: string, message: string): string {
 
 /** Whether a word with digits is made up rather than written: a UUID, hex, a nanoid, a key. */
 function isId(word: string): boolean {
+  // By its form, because one in many consists of digits only.
+  if (UUID.test(word)) return true;
   if (word.length < 8 || !/\d/.test(word) || !/[a-z]/i.test(word)) return false;
   if (/^(?:0x)?[\da-f-]+$/i.test(word)) return true;
   if (word.length < 12) return false;

@@ -10,6 +10,7 @@ describe("the fingerprint of an error", () => {
     ["at 12:30:05", "Error: at #"],
     ["item42 of v1.2.3", "Error: item# of v#"],
     ["no user 550e8400-e29b-41d4-a716-446655440000", "Error: no user <id>"],
+    ["no user 00000000-0000-1000-8000-000000000000", "Error: no user <id>"],
     ["commit 3f786850e387550fdab836ed7e6dc881de23001b", "Error: commit <id>"],
     ["address 0x7ffe9a12", "Error: address <id>"],
     ["key V1StGXR8_Z5jdHi6B-myT is gone", "Error: key <id> is gone"],

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvalidDurationError, InvalidRecurrenceError } from "../../mailbox/errors.ts";
 import {
@@ -6,7 +5,6 @@ import {
   firstPlanned,
   missedBetween,
   newestPlanned,
-  nextPlanned,
   parseEvery,
   periodMs,
   type Rule,
@@ -16,7 +14,6 @@ import {
 const NOW = Date.UTC(2026, 10, 24, 12);
 const HOUR = 3_600_000;
 
-const at = (text: string): number => Date.parse(text);
 const iso = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : new Date(ms).toISOString().replace(/:00\.000Z$/, "Z");
 
