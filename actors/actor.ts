@@ -18,7 +18,7 @@ import {
   type Settings,
   type Which,
 } from "../mailbox/index.ts";
-import type { Carries, CarriesSome, MapOf, messages } from "./carries.ts";
+import type { Carries, CarriesSome, MapOf } from "./carries.ts";
 
 /** The members that an actor needs for itself. Own properties, so that no caller over RPC can reach them. */
 const RESERVED = ["ref", "send", "sendLater", "sendIn", "sendEvery", "sendAll", "cancel", "mailbox"] as const;
@@ -42,7 +42,7 @@ export interface RefVerb {
  * `receive`, and bind the class as SQLite-backed (`new_sqlite_classes`).
  */
 export abstract class Actor<Env, M extends object> extends DurableObject<Env> implements Carries<M> {
-  declare readonly [messages]?: M;
+  declare readonly "~messages"?: M;
 
   /** One handler for each type of the message map. Read after construction, at the first verb or wake. */
   protected abstract readonly receive: Receive<M>;

@@ -2,19 +2,17 @@
 
 import type { Mailbox } from "../mailbox/index.ts";
 
-export declare const messages: unique symbol;
-
 /** What a class says of its message map; there is nothing of it at run time. */
 export interface Carries<M extends object> {
-  readonly [messages]?: M;
+  readonly "~messages"?: M;
 }
 
 /** A class that says something of its map: an actor, or a host that shows its mailbox. */
-export type CarriesSome = { readonly [messages]?: unknown } | { readonly mailbox: unknown };
+export type CarriesSome = { readonly "~messages"?: unknown } | { readonly mailbox: unknown };
 
 /** The message map of a class: an actor's own, or that of the mailbox in its field `mailbox`. */
-export type MapOf<A> = A extends { readonly [messages]?: infer M }
-  ? typeof messages extends keyof A
+export type MapOf<A> = A extends { readonly "~messages"?: infer M }
+  ? "~messages" extends keyof A
     ? Exclude<M, undefined> & object
     : HostMap<A>
   : HostMap<A>;

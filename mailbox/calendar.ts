@@ -6,6 +6,7 @@
 // passes of an overlap. croner does the second kind; of the first it loses a gap that ends at midnight
 // (America/Nuuk), so there it only finds wall times, as in UTC, and zone.ts makes instants of them.
 
+import { dateOf } from "./clock.ts";
 import { Cron, type CronOptions, CronPattern } from "croner";
 import { instantOf, lastWallTime } from "./zone.ts";
 
@@ -59,12 +60,6 @@ function realTimeCalendar(cron: string, timeZone: string, spacingMs: number): Ca
     next: (after) => instants.nextRun(dateOf(after))?.getTime(),
     previous: (atMost) => instants.previousRuns(1, dateOf(atMost + 1))[0]?.getTime(),
   };
-}
-
-/** croner takes Dates. This one is made from a given number, so no clock is read. */
-function dateOf(ms: number): Date {
-  // oxlint-disable-next-line architecture/time-only-in-clock
-  return new Date(ms);
 }
 
 function spacingMs({ second, minute, hour }: CronPattern): number {

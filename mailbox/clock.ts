@@ -12,9 +12,14 @@ export function after(ms: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** A moment as a Date, for libraries that take no numbers. */
+export function dateOf(at: number): Date {
+  return new Date(at);
+}
+
 /** A moment for a person to read, in UTC. */
 export function isoTime(at: number): string {
-  return new Date(at).toISOString();
+  return dateOf(at).toISOString();
 }
 
 /** Resolves after `ms` milliseconds. */
