@@ -52,13 +52,17 @@ export class ScriptedActor extends Actor<Cloudflare.Env, AnyMessages> {
   declare readonly cancel: (which: Which<AnyMessages>) => boolean;
   declare readonly ref: RefVerb;
   readonly script: Script;
+  /** The storage under the mailbox, as a handle that was taken before the mailbox was made. */
+  readonly realStorage: DurableObjectStorage;
   protected override readonly receive: Receive<AnyMessages>;
   protected override readonly policy: Policy;
   protected override readonly settings: Settings;
   declare protected readonly onDeadLetter?: OnDeadLetter;
 
   constructor(ctx: DurableObjectState, bindings: Cloudflare.Env) {
+    const { storage } = ctx;
     super(ctx, bindings);
+    this.realStorage = storage;
     const name = ctx.id.name ?? ctx.id.toString();
     this.script = scripts.get(name)?.(this) ?? { receive: {} };
     this.receive = this.script.receive;

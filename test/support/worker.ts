@@ -1,9 +1,15 @@
 // The Worker of the tests in workerd: the actor classes that they script.
 
+import type { Cart, Digest, Endpoint, Mailer } from "../../examples/worker.ts";
 import type { Cart as ReadmeCart } from "../docs/readme/cart.ts";
+import type { AlarmField, ReservedAccessor, ReservedField, ReservedMethod } from "./reserved.ts";
+import type { Room } from "./room.ts";
 import type { ScriptedActor } from "./scripted.ts";
 
+export { Cart, Digest, Endpoint, Mailer } from "../../examples/worker.ts";
 export { Cart as ReadmeCart } from "../docs/readme/cart.ts";
+export { AlarmField, ReservedAccessor, ReservedField, ReservedMethod } from "./reserved.ts";
+export { Room } from "./room.ts";
 export { ScriptedActor } from "./scripted.ts";
 
 // What `env` of "cloudflare:workers" holds in the tests: the same as in test/wrangler.toml.
@@ -11,6 +17,15 @@ declare global {
   namespace Cloudflare {
     interface Env {
       readonly README_CARTS: DurableObjectNamespace<ReadmeCart>;
+      readonly ENDPOINTS: DurableObjectNamespace<Endpoint>;
+      readonly CARTS: DurableObjectNamespace<Cart>;
+      readonly MAILERS: DurableObjectNamespace<Mailer>;
+      readonly DIGESTS: DurableObjectNamespace<Digest>;
+      readonly ROOMS: DurableObjectNamespace<Room>;
+      readonly ReservedMethod: DurableObjectNamespace<ReservedMethod>;
+      readonly ReservedAccessor: DurableObjectNamespace<ReservedAccessor>;
+      readonly ReservedField: DurableObjectNamespace<ReservedField>;
+      readonly AlarmField: DurableObjectNamespace<AlarmField>;
       readonly ACTORS: DurableObjectNamespace<ScriptedActor>;
     }
   }

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { RefusedInHandlerError } from "../../actors/index.ts";
+import { startClockAfterEach, stopClock } from "../support/clock.ts";
+import { actor, until } from "../support/scripted.ts";
+
+describe("destroy", () => {
+  startClockAfterEach();
+
+  it("empties mailbox, recurrences, dead letters and outbox, and an event says how many", async () => {
+    stopClock();
+    const box = actor({
+      receive: {
+        note: () => {},
+        doomed: {
+          maxAttempts: 1,
+          handle: () => {
+            throw new Error("no");
+          },
+        },
+      },
+    });
+    await box.ref.send("doomed", 1);
+    await box.drain();
+    await box.inside(async (self) => {
+      self.state.storage.sql.exec("CREATE TABLE users_own (n INTEGER)");
+      self.sendIn("1 hour", "note", 1);
+      self.sendIn("1 hour", "note", 2, { key: "k" });
+      self.sendEvery("1 hour", "note", 3);
+      self.other("nobody").sendIn("1 hour", "note", 4);
+      await self.mailbox.destroy();
+    });
+    await until(() => box.eventsOf("destroyed").length === 1, "the event");
+    expect(box.eventsOf("destroyed")).toEqual([
+      { event: "destroyed", pending: 2, recurrences: 1, deadLetters: 1, outbox: 1 },
+    ]);
+    expect(await box.ref.stats()).toMatchObject({
+      pending: 0,
+      outbox: 0,
+      deadLetters: 0,
+      nextWake: undefined,
+    });
+    const tables = await box.inside(
+      (self) =>
+        self.state.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'users_own'").toArray().length,
+    );
+    expect(tables, "the user's own table stays").toBe(1);
+  });
+
+  it("leaves a mailbox that works", async () => {
+    const seen: unknown[] = [];
+    const box = actor({ receive: { note: (payload) => void seen.push(payload) } });
+    await box.ref.sendIn("1 hour", "note", 1);
+    await box.inside((self) => self.mailbox.destroy());
+    await box.ref.send("note", 2);
+    await until(() => seen.length === 1);
+    expect(seen).toEqual([2]);
+  });
+
+  it("aborts the attempt that runs, and nothing follows from it", async () => {
+    let aborted: unknown;
+    const box = actor((self) => ({
+      receive: {
+        ending: async (_, { signal }) => {
+          await self.mailbox.destroy();
+          aborted = signal.reason;
+          throw new Error("after the end");
+        },
+      },
+    }));
+    await box.ref.send("ending", undefined);
+    await until(() => aborted !== undefined, "the abort");
+    await until(async () => (await box.ref.stats()).leased === 0);
+    expect(await box.ref.stats()).toMatchObject({ pending: 0, deadLetters: 0 });
+    expect(box.eventsOf("attemptFailed")).toEqual([]);
+  });
+
+  it("is refused in a synchronous handler, because it works in pages", async () => {
+    let refusal: unknown;
+    const box = actor((self) => ({
+      receive: {
+        ending: () => {
+          void self.mailbox.destroy().catch((error: unknown) => {
+            refusal = error;
+          });
+        },
+      },
+    }));
+    await box.ref.send("ending", undefined);
+    await until(() => refusal !== undefined, "the refusal");
+    expect(refusal).toBeInstanceOf(RefusedInHandlerError);
+  });
+
+  it("cannot be called through a ref", () => {
+    expect(actor({ receive: {} }).ref).not.toHaveProperty("destroy");
+  });
+});
