@@ -18,7 +18,7 @@ export const VOID_PAYLOAD: string = superjson.stringify(undefined);
  *
  * Carried are JSON's values, undefined, NaN, ±Infinity, -0, bigint, Date, Map, Set, RegExp, URL, typed
  * arrays (their part of the buffer; a Buffer arrives as a Uint8Array), DataView, ArrayBuffer, and Error
- * with name, message, stack, cause and own fields (it arrives as an Error, whatever its class). Getters
+ * with name, message, stack, cause and own fields. An Error or a Date arrives as one, whatever its class. Getters
  * are read, non-enumerable properties left out.
  *
  * @throws InvalidPayloadError for all else, and beyond 1,000 levels; the message names the path and what is there
