@@ -53,8 +53,9 @@ export function accept(core: Core, message: Accepting, isLate: boolean): Accepte
   if (!core.paused) core.wake.arm(due);
   if (core.events.wanted) core.raise({ event: "accepted", id: message.id, type: message.type, dueAt: due });
   const undo = (): void => {
-    core.envelopes.delete({ parked: 0, due, id: message.id });
-    core.changed(1);
+    // By its id: it may have been rescheduled, or cancelled, meanwhile.
+    const row = core.envelopes.byId(message.id, due);
+    if (row !== undefined && core.envelopes.delete(row)) core.changed(1);
     undoReplace?.();
   };
   return { id: message.id, undo };
@@ -66,7 +67,7 @@ function acceptDeclaration(core: Core, message: Accepting, made: Declaration): A
     before === undefined
       ? undefined
       : core.envelopes.byId(occurrenceId(before.id, before.planned), before.planned);
-  const id = declare(core, message, made);
+  const id = declare(core, message, made, before);
   const undo = (): void => {
     core.recurrences.delete(id);
     if (before !== undefined) core.recurrences.put(before);
@@ -88,7 +89,7 @@ export function acceptFromOutside(core: Core, messages: readonly Accepting[]): r
   const accepted = (): string[] =>
     messages.map((message, index) => (isNew[index] === true ? accept(core, message, false).id : message.id));
   // One message is one statement, or one that no error can follow.
-  return messages.length === 1 ? accepted() : core.storage.transactionSync(accepted);
+  return messages.length === 1 ? accepted() : core.commit(accepted);
 }
 
 /** Refuses what would fill the mailbox over its bound. @throws {MailboxFullError} */

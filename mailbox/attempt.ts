@@ -16,6 +16,17 @@ interface Written {
   readonly undo: () => void;
 }
 
+/** What an attempt had sent at one moment: the arrays, and how long they were. */
+interface Mark {
+  readonly buffered: Outgoing[];
+  readonly bufferedCount: number;
+  readonly written: Written[];
+  readonly writtenCount: number;
+  readonly messages: number;
+  readonly units: number;
+  readonly deleteAllRequested: boolean;
+}
+
 const MESSAGES_LIMIT = 10_000;
 const UNITS_LIMIT = 16 * 1024 * 1024;
 
@@ -75,7 +86,8 @@ export class Attempt {
 
   abort(reason: unknown): void {
     this.#abortReason ??= reason;
-    this.#controller?.abort(reason);
+    // Who listens to the signal is part of the attempt, whoever aborts it.
+    runIn(this, () => this.#controller?.abort(reason));
   }
 
   complete(): void {
@@ -89,20 +101,50 @@ export class Attempt {
     this.#written = [];
   }
 
-  /** Counts a send against the attempt's cap. @throws {AttemptFullError} */
-  count(outgoing: Outgoing): void {
-    this.#messages += 1;
-    this.#units += outgoing.message.payload.length;
-    if (this.#messages > MESSAGES_LIMIT || this.#units > UNITS_LIMIT) {
+  /** Counts sends against the attempt's cap, all or none. @throws {AttemptFullError} */
+  count(outgoings: readonly Outgoing[]): void {
+    const messages = this.#messages + outgoings.length;
+    const units = outgoings.reduce((sum, { message }) => sum + message.payload.length, this.#units);
+    if (messages > MESSAGES_LIMIT || units > UNITS_LIMIT) {
       throw new AttemptFullError(
         `One attempt sends more than ${MESSAGES_LIMIT} messages or 16 MiB; send the rest from a message of its own.`,
       );
     }
+    this.#messages = messages;
+    this.#units = units;
   }
 
-  buffer(outgoing: Outgoing): void {
-    this.count(outgoing);
-    this.#buffered.push(outgoing);
+  buffer(outgoings: readonly Outgoing[]): void {
+    this.count(outgoings);
+    const scope = scopes.getStore();
+    for (const outgoing of outgoings) {
+      this.#buffered.push(outgoing);
+      scope?.add(outgoing);
+    }
+  }
+
+  /** What it has sent so far, for {@link takeBack}. */
+  mark(): Mark {
+    return {
+      buffered: this.#buffered,
+      bufferedCount: this.#buffered.length,
+      written: this.#written,
+      writtenCount: this.#written.length,
+      messages: this.#messages,
+      units: this.#units,
+      deleteAllRequested: this.deleteAllRequested,
+    };
+  }
+
+  /** The transaction since the mark was rolled back, and so was what it sent. */
+  takeBack(mark: Mark): void {
+    mark.buffered.length = mark.bufferedCount;
+    mark.written.length = mark.writtenCount;
+    this.#buffered = mark.buffered;
+    this.#written = mark.written;
+    this.#messages = mark.messages;
+    this.#units = mark.units;
+    this.deleteAllRequested = mark.deleteAllRequested;
   }
 
   /** Notes a send of a sync attempt that was written at once. */
@@ -131,6 +173,12 @@ export class Attempt {
 
   /** Changes the first of what waits in memory that matches; whether there was one. */
   change(matches: (outgoing: Outgoing) => boolean, to: (message: Accepting) => Accepting): boolean {
+    // The row of one that was written at once is changed by whoever asks; taken back, it is changed too.
+    this.#written = this.#written.map((written) =>
+      matches(written.outgoing)
+        ? { ...written, outgoing: { ...written.outgoing, message: to(written.outgoing.message) } }
+        : written,
+    );
     const index = this.#buffered.findIndex(matches);
     const found = this.#buffered[index];
     if (found === undefined) return false;
@@ -151,10 +199,22 @@ export class Attempt {
 }
 
 const attempts = new AsyncLocalStorage<Attempt>();
+const scopes = new AsyncLocalStorage<Set<Outgoing>>();
+
+/** Runs a transaction of an async attempt, and tells which of the attempt's sends are made in it. */
+export function inScope<R>(sent: Set<Outgoing>, call: () => R): R {
+  return scopes.run(sent, call);
+}
 
 /** Enters a handler, so that all it calls and awaits belongs to the attempt. */
 export function runIn<R>(attempt: Attempt, call: () => R): R {
   return attempts.run(attempt, call);
+}
+
+/** The attempt of this mailbox that the calling code belongs to, if it still runs. */
+export function runningAttempt(owner: object): Attempt | undefined {
+  const attempt = attempts.getStore();
+  return attempt?.owner === owner && attempt.state === "running" ? attempt : undefined;
 }
 
 /**

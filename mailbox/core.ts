@@ -9,7 +9,7 @@ import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import type { Config } from "./settings.ts";
 import { EnvelopeStore } from "./store.ts";
 import { DeadLetterStore } from "./store-dead-letters.ts";
-import { MetaStore } from "./store-meta.ts";
+import { MetaStore, type UserAlarm } from "./store-meta.ts";
 import { OutboxStore } from "./store-outbox.ts";
 import { RecurrenceStore } from "./store-recurrences.ts";
 import { NEVER, realAlarm, Wake } from "./wake.ts";
@@ -34,7 +34,7 @@ export class Core {
   readonly events: Events;
   /** The attempt that runs now; one at a time. */
   running: Attempt | undefined;
-  /** When the relay wants to run next; set by the outbox. */
+  /** When the relay wants to run next; set by the relay. */
   outboxHead: () => number = () => NEVER;
   /** Grows with every change of rows that a drain must see before its next message. */
   generation = 0;
@@ -46,12 +46,18 @@ export class Core {
   letterCount: number | undefined;
   /** An alarm that was set before the object had a mailbox: it is the user's. */
   alarmToAdopt: number | undefined;
+  /** While the object starts: the question for that alarm, still open. */
+  adopting: Promise<void> | undefined;
+  /** The user's alarm that runs now. */
+  runningAlarm: UserAlarm | undefined;
   delivered = 0;
   failed = 0;
   healed = 0;
   readonly #config: () => Config;
   #isReady = false;
   #isFlushPlanned = false;
+  #transactions = 0;
+  #isAdoptionCut = false;
   readonly #forgetters: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: unknown, className: string, config: () => Config) {
@@ -108,19 +114,33 @@ export class Core {
     this.#isReady = true;
   }
 
-  /** Remembers an alarm that was there before the mailbox was. */
-  adoptAlarm(time: number): void {
-    if (this.#isReady) this.meta.set("alarm", { time, retry: 0 });
-    else this.alarmToAdopt = time;
+  /** Finds an alarm that was there before the mailbox was; it is kept when the tables are made. */
+  adopt(): Promise<void> {
+    const asked = this.wake.foreign().then((alarm) => {
+      if (this.adopting !== asked) return;
+      this.adopting = undefined;
+      if (alarm === null) return;
+      this.alarmToAdopt = alarm;
+      // A send of the constructor has made the tables already.
+      if (this.exists()) this.meta.set("alarm", { time: alarm, retry: 0 });
+    });
+    this.adopting = asked;
+    return asked;
   }
 
-  adoptNothing(): void {
-    this.alarmToAdopt = undefined;
+  /** The constructor sets or deletes its alarm itself; whether the question was still open. */
+  adoptNothing(): boolean {
+    const isOpen = this.adopting !== undefined;
+    this.adopting = undefined;
+    this.#isAdoptionCut ||= isOpen;
+    return isOpen;
   }
 
-  /** All storage is gone, tables included. */
+  /** All storage is gone, tables and alarm included. */
   wiped(): void {
+    this.adopting = undefined;
     this.alarmToAdopt = undefined;
+    this.#isAdoptionCut = false;
     this.rolledBack();
   }
 
@@ -133,17 +153,41 @@ export class Core {
   rolledBack(): void {
     this.#isReady = false;
     this.meta.forget();
+    this.envelopes.forget();
+    this.recurrences.forget();
+    this.letters.forget();
     this.wake.forget();
     this.pending = undefined;
     this.letterCount = undefined;
     this.generation += 1;
     for (const forget of this.#forgetters) forget();
+    if (this.#isAdoptionCut && !this.exists()) {
+      this.#isAdoptionCut = false;
+      void this.adopt();
+    }
+  }
+
+  /** Runs a transaction of the mailbox itself. When it fails, nothing that memory took from it is believed. */
+  commit<T>(write: () => T): T {
+    const { mark } = this.events;
+    try {
+      return this.storage.transactionSync(write);
+    } catch (error) {
+      this.events.discard(mark);
+      this.rolledBack();
+      throw error;
+    }
   }
 
   /** A row was added that is due at `due`. */
   added(due: number): void {
-    if (due <= this.selectedUntil) this.generation += 1;
+    this.movedTo(due);
     if (this.pending !== undefined) this.pending += 1;
+  }
+
+  /** A row is now due at `due`: a drain that has selected later ones selects anew. */
+  movedTo(due: number): void {
+    if (due <= this.selectedUntil) this.generation += 1;
   }
 
   /** A row was taken away or moved by something else than its own outcome. */
@@ -187,12 +231,27 @@ export class Core {
   /** Raises an event, and sees to it that it is told after its commit. */
   raise(event: MailboxEvent): void {
     this.events.raise(event);
-    if (this.wake.draining || this.#isFlushPlanned) return;
+    this.#tellLater();
+  }
+
+  /** A transaction of the user's begins; until it has ended nothing is committed. */
+  transactionBegins(): void {
+    this.#transactions += 1;
+  }
+
+  transactionEnds(): void {
+    this.#transactions -= 1;
+    this.#tellLater();
+  }
+
+  /** Outside a drain, which tells for itself. */
+  #tellLater(): void {
+    if (this.wake.draining || this.#isFlushPlanned || this.#transactions > 0) return;
     this.#isFlushPlanned = true;
     void this.storage.sync().then(
       () => {
         this.#isFlushPlanned = false;
-        this.events.flush();
+        if (this.#transactions === 0) this.events.flush();
       },
       // Nothing was committed, and the object is being reset.
       () => {},

@@ -48,7 +48,8 @@ export function decide(
       }
       return {
         kind: "redeliver",
-        due: now + (result.retryAfterMs ?? backoffMs(policy, message.id, message.attempt)),
+        // Always later: others that are due come first, also when no wait was asked for.
+        due: now + Math.max(1, result.retryAfterMs ?? backoffMs(policy, message.id, message.attempt)),
       };
   }
 }

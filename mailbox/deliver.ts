@@ -16,14 +16,13 @@ import { ack, clearLease, type Item, settle } from "./outcome.ts";
 import { DEFAULT_POLICY, type ResolvedPolicy, resolvePolicy } from "./retry.ts";
 import { run } from "./run.ts";
 import type { Lease, UserAlarm } from "./store-meta.ts";
+import { alarmFailed, alarmInfo, isSame } from "./user-alarm.ts";
 
 const HOOK_TIMEOUT_MS = 30_000;
 const HOOK_ATTEMPTS = 3;
 const HOOK_BACKOFF_MS = 1_000;
 /** An alarm of the host may run as long as the platform lets it, but for the mailbox' sake not longer than a handler. */
 const ALARM_TIMEOUT_MS = 600_000;
-const ALARM_RETRIES = 6;
-const ALARM_BACKOFF_MS = 2_000;
 
 const NO_OPTIONS: EnvelopeOptions = {};
 
@@ -86,9 +85,12 @@ export class Deliverer {
         case "hook":
           this.#hookFailed(lease.id, lease.attempt, now);
           return;
-        case "alarm":
-          this.#alarmFailed({ time: lease.due, retry: lease.attempt - 1 }, error, now);
+        case "alarm": {
+          const alarm = core.meta.get("alarm");
+          if (alarm?.time === lease.due && alarm.retry === lease.attempt - 1)
+            alarmFailed(core, alarm, error, now);
           return;
+        }
       }
     });
   }
@@ -113,6 +115,12 @@ export class Deliverer {
       attempt: number,
       startedAt: clockNow(),
     });
+    // Others ran meanwhile: the letter may be gone.
+    if (!core.letters.has(letter.id)) {
+      core.running = undefined;
+      core.meta.clear("lease");
+      return true;
+    }
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
     await run(core, this.#outbox, {
       attempt,
@@ -160,47 +168,37 @@ export class Deliverer {
     const startedAt = clockNow();
     if (leased) {
       await this.#lease({ kind: "alarm", id: "alarm", due: alarm.time, attempt: alarm.retry + 1, startedAt });
+      // Others ran meanwhile: it may have been deleted or set anew, or all storage deleted.
+      if (!isSame(core.meta.get("alarm"), alarm)) {
+        core.running = undefined;
+        core.meta.clear("lease");
+        return;
+      }
     }
-    const info: AlarmInvocationInfo = {
-      isRetry: alarm.retry > 0,
-      retryCount: alarm.retry,
-      scheduledTime: alarm.time,
-    };
-    // While it runs it is not set, unless it is set anew.
-    const isSame = (): boolean => {
-      const present = core.meta.get("alarm");
-      return present !== undefined && present.time === alarm.time && present.retry === alarm.retry;
-    };
-    this.runningAlarm = alarm;
+    core.runningAlarm = alarm;
     try {
       await run(core, this.#outbox, {
         attempt,
         isAsync: true,
         timeoutMs: ALARM_TIMEOUT_MS,
         call: async () => {
-          await handler(info);
+          await handler(alarmInfo(alarm));
         },
         completed: () => {
           clearLease(core, attempt);
-          if (isSame() && this.runningAlarm !== undefined) core.meta.clear("alarm");
+          if (isSame(core.meta.get("alarm"), alarm)) core.meta.clear("alarm");
         },
         failed: (result) =>
           core.storage.transactionSync(() => {
             clearLease(core, attempt);
-            if (result.kind === "expired") return;
-            // An alarm that was set anew while this one ran wins, as on the platform.
-            if (isSame() && this.runningAlarm !== undefined)
-              this.#alarmFailed(alarm, result.error, clockNow());
+            if (result.kind !== "expired") alarmFailed(core, alarm, result.error, clockNow());
           }),
       });
     } finally {
-      this.runningAlarm = undefined;
+      core.runningAlarm = undefined;
       core.running = undefined;
     }
   }
-
-  /** The user's alarm that runs now and was not set anew since; undefined outside. */
-  runningAlarm: UserAlarm | undefined;
 
   async #leased(item: Item, handler: Handler, options: EnvelopeOptions): Promise<void> {
     const core = this.#core;
@@ -218,7 +216,6 @@ export class Deliverer {
       startedAt: clockNow(),
     });
     // Others ran meanwhile: it may have been cancelled, or the mailbox paused, or all storage deleted.
-    core.ready();
     if (
       attempt.cancelled ||
       core.paused ||
@@ -236,6 +233,8 @@ export class Deliverer {
     core.meta.set("lease", lease);
     core.wake.guard();
     await core.storage.sync();
+    // All storage may have been deleted meanwhile.
+    core.ready();
   }
 
   #run(
@@ -343,19 +342,5 @@ export class Deliverer {
   #hookFailed(id: string, attempt: number, now: number): void {
     const isLast = attempt >= HOOK_ATTEMPTS;
     this.#core.letters.setHook(id, isLast ? null : now + HOOK_BACKOFF_MS * attempt, attempt);
-  }
-
-  #alarmFailed(alarm: UserAlarm, error: { name: string; message: string }, now: number): void {
-    const { meta } = this.#core;
-    const present = meta.get("alarm");
-    if (present === undefined || present.time !== alarm.time || present.retry !== alarm.retry) return;
-    if (alarm.retry >= ALARM_RETRIES) {
-      meta.clear("alarm");
-      this.#core.raise({ event: "alarmDropped", error });
-      return;
-    }
-    const nextAt = now + ALARM_BACKOFF_MS * 2 ** alarm.retry;
-    meta.set("alarm", { time: nextAt, retry: alarm.retry + 1 });
-    this.#core.raise({ event: "alarmFailed", retry: alarm.retry, error, nextAt });
   }
 }

@@ -27,6 +27,8 @@ export class Drain {
   readonly #housekeeping: Housekeeping;
   #current: Promise<void> | undefined;
   #isFirst = true;
+  /** The user's alarm has run last, so messages that are due before it is again go first. */
+  #owesMessages = false;
 
   constructor(core: Core, deliverer: Deliverer, relay: Relay) {
     this.#core = core;
@@ -61,6 +63,7 @@ export class Drain {
         core.meta.clear("suspiciousUntil");
       }
       this.#housekeeping.end();
+      this.#relay.leave();
     } catch (error) {
       core.running = undefined;
       core.rolledBack();
@@ -76,20 +79,20 @@ export class Drain {
 
   /**
    * Up to which due time messages are suspicious of having killed the object: the platform runs this
-   * alarm again, or it comes so late that it may be a re-run that does not say so.
+   * alarm again, or it comes so late that it may be a re-run that does not say so. Whatever killed it
+   * was due before now; it need not have been due when the alarm was, as one drain delivers on.
    */
   #suspiciousUntil(info: AlarmInvocationInfo | undefined): number {
     const marked = this.#core.meta.get("suspiciousUntil") ?? Number.NEGATIVE_INFINITY;
     if (info?.scheduledTime === undefined) return marked;
     const late = clockNow() - info.scheduledTime;
     const isSuspicious = info.retryCount > 0 || late >= LATE_MS || (this.#isFirst && late >= LATE_FIRST_MS);
-    return isSuspicious ? Math.max(marked, info.scheduledTime) : marked;
+    return isSuspicious ? Math.max(marked, clockNow()) : marked;
   }
 
   /** Whether everything that was suspicious has had its run. */
   #isPast(suspiciousUntil: number): boolean {
-    const { envelopes, recurrences } = this.#core;
-    return Math.min(envelopes.head() ?? NEVER, recurrences.head() ?? NEVER) > suspiciousUntil;
+    return this.#messagesHead() > suspiciousUntil;
   }
 
   async #loop(suspiciousUntil: number): Promise<void> {
@@ -103,8 +106,9 @@ export class Drain {
       const now = clockNow();
       if (now - startedAt >= WAKE_MS) return;
       if (await this.#runAlarmIfDue(suspiciousUntil)) continue;
-      const page = core.paused ? [] : this.#page(now, PAGES[level] ?? 1);
+      const page = core.paused || this.#messagesHead() > now ? [] : this.#page(now, PAGES[level] ?? 1);
       if (page.length > 0) {
+        this.#owesMessages = false;
         await this.#deliverPage(page, suspiciousUntil);
         await core.storage.sync();
         core.events.flush();
@@ -118,7 +122,7 @@ export class Drain {
       // A batch in flight holds up nobody: whoever sends meanwhile ends the wait.
       const poked = core.wake.poked();
       const wait = Math.min(LINGER_MS - lingered, Math.max(1, core.head() - now));
-      await Promise.race([this.#relay.settled(), poked, sleep(wait)]);
+      await Promise.race([poked, sleep(wait)]);
       lingered += Math.max(1, clockNow() - now);
     }
   }
@@ -162,11 +166,21 @@ export class Drain {
   }
 
   async #runAlarmIfDue(suspiciousUntil: number): Promise<boolean> {
-    const alarm = this.#core.meta.get("alarm");
+    const core = this.#core;
+    const alarm = core.meta.get("alarm");
     if (alarm === undefined || alarm.time > clockNow()) return false;
+    // An alarm that always sets itself to the present does not starve the mailbox.
+    if (this.#owesMessages && !core.paused && this.#messagesHead() < alarm.time) return false;
+    this.#owesMessages = true;
     await this.#deliverer.runAlarm(alarm, alarm.time <= suspiciousUntil);
-    await this.#core.storage.sync();
+    await core.storage.sync();
+    core.events.flush();
     return true;
+  }
+
+  #messagesHead(): number {
+    const { envelopes, recurrences } = this.#core;
+    return Math.min(envelopes.head() ?? NEVER, recurrences.head() ?? NEVER);
   }
 
   #tellAfterCommit(): void {

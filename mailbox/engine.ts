@@ -36,7 +36,7 @@ export class Engine {
       this.#sendBack(from, type, payload, options),
     );
     this.drain = new Drain(core, deliverer, new Relay(core, this.outbox));
-    overrideContext(core, deliverer);
+    overrideContext(core);
     // Before any event is delivered, and after the subclass's constructor.
     void ctx.blockConcurrencyWhile(() => this.#start());
   }
@@ -49,27 +49,27 @@ export class Engine {
   /** Sends one message in the commit it belongs to; answers its id. */
   submit(out: Outgoing): string {
     const { attempt } = this;
+    this.core.ready();
     this.#check(out);
     if (attempt?.mode === "async") {
-      attempt.buffer(out);
+      attempt.buffer([out]);
       return out.message.id;
     }
-    this.core.ready();
-    attempt?.count(out);
+    attempt?.count([out]);
     return this.#write(out, attempt);
   }
 
   /** Sends many, all or none. */
   submitAll(outs: readonly Outgoing[]): readonly string[] {
     const { attempt } = this;
+    this.core.ready();
     for (const out of outs) this.#check(out);
     if (attempt?.mode === "async") {
-      for (const out of outs) attempt.buffer(out);
+      attempt.buffer(outs);
       return outs.map((out) => out.message.id);
     }
-    this.core.ready();
-    for (const out of outs) attempt?.count(out);
-    return this.core.storage.transactionSync(() => {
+    attempt?.count(outs);
+    return this.core.commit(() => {
       if (attempt === undefined && isBulk(outs)) return this.#writeBulk(outs.map((out) => out.message));
       return outs.map((out) => this.#write(out, attempt));
     });
@@ -85,13 +85,17 @@ export class Engine {
   }
 
   #write(out: Outgoing, attempt: Attempt | undefined): string {
-    if (out.to === "other") {
-      const { undo } = this.outbox.write(out.target, out.message);
-      attempt?.wrote(out, undo);
-      return out.message.id;
+    const { events } = this.core;
+    const mark = events.mark;
+    const { id, undo } =
+      out.to === "other" ? this.outbox.write(out.target, out.message) : accept(this.core, out.message, false);
+    if (attempt !== undefined) {
+      const raised = events.since(mark);
+      attempt.wrote(out, () => {
+        undo?.();
+        events.retract(raised);
+      });
     }
-    const { id, undo } = accept(this.core, out.message, false);
-    attempt?.wrote(out, undo ?? (() => {}));
     return id;
   }
 
@@ -162,10 +166,7 @@ export class Engine {
    */
   async #start(): Promise<void> {
     const { core } = this;
-    if (!core.exists()) {
-      const alarm = await core.wake.foreign();
-      if (alarm !== null) core.adoptAlarm(alarm);
-    }
+    if (!core.exists()) await core.adopt();
     if (core.exists() && (await core.wake.check())) this.#lookAgain();
   }
 

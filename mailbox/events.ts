@@ -100,6 +100,7 @@ export class Events {
   readonly #actor: PublishedEvent["actor"];
   readonly #listener: () => ((event: MailboxEvent) => void) | undefined;
   #waiting: MailboxEvent[] = [];
+  #told = 0;
   #consoleLines = 0;
   #failures = 0;
 
@@ -118,14 +119,24 @@ export class Events {
     return diagnostics.hasSubscribers || this.#listener() !== undefined;
   }
 
-  /** How many events wait for their commit; a rollback gives this back to {@link discard}. */
+  /** How many events were raised so far; a rollback gives this back to {@link discard}. */
   get mark(): number {
-    return this.#waiting.length;
+    return this.#told + this.#waiting.length;
+  }
+
+  /** What was raised since the mark and still waits for its commit. */
+  since(mark: number): readonly MailboxEvent[] {
+    return this.#waiting.slice(Math.max(0, mark - this.#told));
   }
 
   /** Takes back what was raised since the mark, because it never happened. */
   discard(mark: number): void {
-    this.#waiting.length = Math.min(this.#waiting.length, mark);
+    this.#waiting.splice(Math.max(0, mark - this.#told));
+  }
+
+  /** Takes back these events. */
+  retract(events: readonly MailboxEvent[]): void {
+    if (events.length > 0) this.#waiting = this.#waiting.filter((event) => !events.includes(event));
   }
 
   /** Raises an event; it is told with the next {@link flush}. */
@@ -138,6 +149,7 @@ export class Events {
     if (this.#waiting.length === 0) return;
     const events = this.#waiting;
     this.#waiting = [];
+    this.#told += events.length;
     const listener = this.#listener();
     for (const event of events) {
       if (diagnostics.hasSubscribers) this.#guarded(() => diagnostics.publish({ actor: this.#actor, event }));

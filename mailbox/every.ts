@@ -4,7 +4,12 @@
 import { now as clockNow } from "./clock.ts";
 import { encodePayload, VOID_PAYLOAD } from "./codec.ts";
 import type { Core } from "./core.ts";
-import { type Accepting, type Declaration, formatOptions } from "./envelope.ts";
+import {
+  type Accepting,
+  type Declaration,
+  formatOptions,
+  parseOptions as parseStoredOptions,
+} from "./envelope.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { occurrenceId, recurrenceId } from "./ids.ts";
 import { type StoredRule, parseRule } from "./occurrence.ts";
@@ -120,11 +125,15 @@ export function ruleOf(core: Core, made: Declaration): Rule {
   });
 }
 
-/** Declares a recurrence in the present commit; answers its id. */
-export function declare(core: Core, message: Accepting, made: Declaration): string {
+/** Declares a recurrence in the present commit, where `row` is what its id has by now; answers the id. */
+export function declare(
+  core: Core,
+  message: Accepting,
+  made: Declaration,
+  row: RecurrenceRow | undefined,
+): string {
   const now = clockNow();
   const { id } = message;
-  const row = core.recurrences.byId(id);
   const before = row === undefined ? undefined : parseRule(row);
   const asked = ruleOf(core, made);
   // Declared again without a start, an interval keeps the anchor that it got the first time.
@@ -145,7 +154,8 @@ export function declare(core: Core, message: Accepting, made: Declaration): stri
     rule === before.rule &&
     sameBounds(bounds, before.bounds)
   ) {
-    if (row.payload === message.payload && row.options === options) return id;
+    // Who declared it is not part of the rule, so that declaring it from everywhere writes nothing.
+    if (row.payload === message.payload && policyText(row.options) === policyText(options)) return id;
     // Another payload or policy, and the same times: the planned time stands.
     core.recurrences.put({ ...row, payload: message.payload, options });
     core.generation += 1;
@@ -211,6 +221,10 @@ function forsake(core: Core, row: RecurrenceRow): void {
     running.cancelled = true;
     running.abort(new Error("The recurrence was cancelled, or declared with other times."));
   }
+}
+
+function policyText(options: string | null): string | undefined {
+  return JSON.stringify(parseStoredOptions(options).policy);
 }
 
 function sameBounds(a: Bounds, b: Bounds): boolean {

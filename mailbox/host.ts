@@ -1,18 +1,17 @@
 // What the object sees of its context: everything as it is, but for the few members that would break
-// the mailbox or that the mailbox takes the place of. The user's own alarm is one row that rolls back
-// with the user's transaction; the real alarm belongs to the wake.
+// the mailbox or that the mailbox takes the place of.
 
-import { currentAttempt } from "./attempt.ts";
+import { type Attempt, currentAttempt, inScope, type Outgoing, runningAttempt } from "./attempt.ts";
 import type { Core } from "./core.ts";
-import type { Deliverer } from "./deliver.ts";
 import { RefusedInHandlerError } from "./errors.ts";
+import { alarmMembers } from "./user-alarm.ts";
 
 type Members = Partial<Record<string | symbol, unknown>>;
 
 /** Puts the overrides in place. A handle on storage that was taken before this bypasses them. */
-export function overrideContext(core: Core, deliverer: Deliverer): void {
+export function overrideContext(core: Core): void {
   const { ctx } = core;
-  const alarm = userAlarm(core, deliverer);
+  const alarm = alarmMembers(core);
   const storage = overlay(core.storage, {
     ...alarm,
     deleteAll: (options?: DurableObjectPutOptions) => deleteAll(core, options),
@@ -48,39 +47,6 @@ function overlay<T extends object>(target: T, members: Members): T {
   });
 }
 
-function userAlarm(core: Core, deliverer: Deliverer): Members {
-  return {
-    getAlarm: () => {
-      currentAttempt(core);
-      if (!core.exists()) return Promise.resolve(core.alarmToAdopt ?? null);
-      const alarm = core.meta.get("alarm");
-      // As on the platform: while it runs it is not set, unless it was set anew.
-      return Promise.resolve(alarm === undefined || deliverer.runningAlarm !== undefined ? null : alarm.time);
-    },
-    setAlarm: (time: number | Date) => {
-      currentAttempt(core);
-      const at = typeof time === "number" ? time : time.getTime();
-      if (!(at > 0)) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
-      if (core.config.alarm === undefined) {
-        throw new TypeError(
-          "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
-        );
-      }
-      core.ready();
-      core.meta.set("alarm", { time: Math.ceil(at), retry: 0 });
-      deliverer.runningAlarm = undefined;
-      core.wake.arm(Math.ceil(at));
-      return Promise.resolve();
-    },
-    deleteAlarm: () => {
-      currentAttempt(core);
-      core.adoptNothing();
-      if (core.exists()) core.meta.clear("alarm");
-      return Promise.resolve();
-    },
-  };
-}
-
 function deleteAll(core: Core, options: DurableObjectPutOptions | undefined): Promise<void> {
   const attempt = currentAttempt(core);
   if (attempt?.mode === "sync") {
@@ -94,12 +60,14 @@ function deleteAll(core: Core, options: DurableObjectPutOptions | undefined): Pr
 }
 
 function transactionSync<T>(core: Core, closure: () => T): T {
+  const attempt = runningAttempt(core);
+  const sent = attempt?.mark();
   const mark = core.events.mark;
   try {
     return core.storage.transactionSync(closure);
   } catch (error) {
-    core.events.discard(mark);
-    core.rolledBack();
+    if (sent !== undefined) attempt?.takeBack(sent);
+    forget(core, mark);
     throw error;
   }
 }
@@ -109,34 +77,53 @@ function transaction<T>(
   alarm: Members,
   closure: (txn: DurableObjectTransaction) => Promise<T>,
 ): Promise<T> {
-  if (currentAttempt(core)?.mode === "sync") {
+  const attempt = currentAttempt(core);
+  if (attempt?.mode === "sync") {
     throw new RefusedInHandlerError(
       "ctx.storage.transaction() is asynchronous, so it would run after this handler's commit, and also when the handler throws; use ctx.storage.transactionSync(), or an async handler.",
     );
   }
+  return inTransaction(core, attempt, alarm, closure);
+}
+
+async function inTransaction<T>(
+  core: Core,
+  attempt: Attempt | undefined,
+  alarm: Members,
+  closure: (txn: DurableObjectTransaction) => Promise<T>,
+): Promise<T> {
+  const sent = new Set<Outgoing>();
   const mark = core.events.mark;
-  let isRolledBack = false;
-  const run = core.storage.transaction((txn) =>
-    closure(
-      overlay(txn, {
-        ...alarm,
-        rollback: () => {
-          isRolledBack = true;
-          txn.rollback();
-        },
-      }),
-    ),
-  );
-  return run.then(
-    (value) => {
-      if (isRolledBack) forget(core, mark);
-      return value;
-    },
-    (error: unknown) => {
-      forget(core, mark);
-      throw error;
-    },
-  );
+  let isOver = false;
+  const rolledBack = (): void => {
+    attempt?.drop((outgoing) => sent.has(outgoing));
+    sent.clear();
+    forget(core, mark);
+  };
+  const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction =>
+    overlay(txn, {
+      ...alarm,
+      rollback: () => {
+        txn.rollback();
+        isOver = true;
+        // At once: what the closure sends from here on is not part of the transaction any more.
+        rolledBack();
+      },
+    });
+  core.transactionBegins();
+  try {
+    return await core.storage.transaction((txn) => inScope(sent, () => closure(overlaid(txn))));
+  } catch (error) {
+    if (!isOver) rolledBack();
+    throw error;
+  } finally {
+    core.transactionEnds();
+    if (isOver) {
+      // An alarm set in what is left of a closure after its rollback is stored, and never fires.
+      core.wake.forget();
+      core.wake.derive();
+    }
+  }
 }
 
 function forget(core: Core, mark: number): void {

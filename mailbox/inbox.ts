@@ -5,12 +5,13 @@ import { acceptFromOutbox } from "./accept.ts";
 import { now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
 import { MailboxError } from "./errors.ts";
-import { checkIncoming } from "./incoming.ts";
+import { checkBatch, checkIncoming } from "./incoming.ts";
 import type { Batch, BatchAnswer } from "./protocol.ts";
 
 /** Takes what is new of a batch, up to the room there is. */
-export function takeBatch(core: Core, batch: Batch): BatchAnswer {
-  return core.storage.transactionSync(() => take(core, batch));
+export function takeBatch(core: Core, batch: unknown): BatchAnswer {
+  const checked = checkBatch(batch);
+  return core.commit(() => take(core, checked));
 }
 
 function take(core: Core, batch: Batch): BatchAnswer {

@@ -14,6 +14,7 @@ import {
 import { ruleOf } from "./every.ts";
 import { parseId, recurrenceId } from "./ids.ts";
 import { checkKey, checkTypeName } from "./outgoing.ts";
+import type { Batch } from "./protocol.ts";
 import type { Every } from "./recurrence.ts";
 import type { StoredPolicy } from "./retry.ts";
 import { MAX_AHEAD_MS } from "./when.ts";
@@ -51,6 +52,43 @@ export function checkIncoming(core: Core, value: unknown): Accepting {
     ...(ifPending === undefined ? {} : { ifPending: ifPending satisfies IfPending }),
     ...(options === undefined ? {} : { options: checkOptions(options) }),
   };
+}
+
+const BATCH_MESSAGES = 1_000;
+
+/** Parses the frame of a batch; each message is parsed by itself, so that one that is refused holds up no other. */
+export function checkBatch(value: unknown): Batch {
+  if (typeof value !== "object" || value === null) throw malformed("a batch is not an object");
+  const { sender, epoch, confirmed, keepMs, from, messages } = value as Partial<Record<keyof Batch, unknown>>;
+  if (typeof sender !== "string" || sender.length > 128) throw malformed("the batch has no sender");
+  if (typeof epoch !== "string" || epoch.length > 64) throw malformed("the batch has no epoch");
+  if (!Array.isArray(messages) || messages.length > BATCH_MESSAGES)
+    throw malformed("the batch has no messages");
+  const numbered: unknown[] = messages;
+  for (const message of numbered) {
+    const { n, id } = (typeof message === "object" && message !== null ? message : {}) as Record<
+      string,
+      unknown
+    >;
+    if (typeof n !== "number" || !Number.isSafeInteger(n) || typeof id !== "string" || id.length > 2_048) {
+      throw malformed("a message of the batch has no number");
+    }
+  }
+  return {
+    sender,
+    epoch,
+    confirmed: confirmed === null || confirmed === undefined ? null : checkConfirmed(confirmed),
+    keepMs: within(keepMs, 0, MAX_AHEAD_MS * 2, "keepMs"),
+    from: checkFrom(from),
+    // Numbers and ids were checked; the rest is, when it is taken.
+    messages: numbered as Batch["messages"],
+  };
+}
+
+function checkConfirmed(value: unknown): NonNullable<Batch["confirmed"]> {
+  const { n, id } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  if (typeof id !== "string" || id.length > 2_048) throw malformed("what the batch confirms has no id");
+  return { n: within(n, 0, Number.MAX_SAFE_INTEGER, "confirmed"), id };
 }
 
 function checkDeclaration(

@@ -93,7 +93,10 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
   }
 }
 
-function stubFor({ core }: Engine, address: string): ReturnType<typeof stubOf> & object {
+function stubFor(engine: Engine, address: string): ReturnType<typeof stubOf> & object {
+  const { core } = engine;
+  // Refuses what is left of an attempt that has ended.
+  void engine.attempt;
   const stub = stubOf(core.ctx, core.env, address);
   if (stub === undefined) {
     throw new UnknownNamespaceError(`The code that runs has no binding for ${readableAddress(address)}.`);

@@ -2,12 +2,12 @@
 // target. The relay takes them from there.
 
 import { readableAddress } from "./address.ts";
+import { now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Accepting, Declaration, EnvelopeOptions, IfPending } from "./envelope.ts";
 import { OutboxFullError } from "./errors.ts";
 import type { OutboxRow, TargetRow } from "./store-outbox.ts";
 import type { Target } from "./target.ts";
-import { NEVER } from "./wake.ts";
 
 /** What the receiver is told beside type, payload and time; the options column of an outbox row. */
 export interface OutboxOptions {
@@ -16,13 +16,20 @@ export interface OutboxOptions {
   readonly options?: EnvelopeOptions;
   readonly immediate?: true;
   readonly declaration?: Declaration;
+  /** Of a redriven message, which the receiver is not told: its history, as the letter had it. */
+  readonly history?: string;
+  readonly earlierAttempts?: number;
 }
 
-/** A target's numbers, kept in memory once it was used. */
-interface Lane {
+/** A target's numbers, kept in memory while something waits for it. */
+export interface Lane {
+  /** The last number given. */
   last: number;
   rows: number;
+  /** Not tried before. */
   nextTry: number;
+  /** How often its batch was tried without an answer. */
+  tries: number;
 }
 
 export class Outbox {
@@ -32,12 +39,15 @@ export class Outbox {
 
   constructor(core: Core) {
     this.#core = core;
-    core.outboxHead = () => this.head();
     core.onForget(() => this.#forget());
   }
 
   /** Writes a row in the present commit. Room was checked when the send was made. */
-  write(target: string, message: Accepting): { undo: () => void } {
+  write(
+    target: string,
+    message: Accepting,
+    earlier: Pick<OutboxOptions, "history" | "earlierAttempts"> = {},
+  ): { id: string; undo: () => void } {
     const lane = this.#lane(target);
     const n = lane.last + 1;
     this.#core.outbox.insert({
@@ -47,16 +57,16 @@ export class Outbox {
       type: message.type,
       payload: message.payload,
       due: message.due,
-      options: formatOutboxOptions(message),
+      options: formatOutboxOptions(message, earlier),
     });
     lane.last = n;
     lane.rows += 1;
-    this.#core.wake.arm(Math.max(0, lane.nextTry));
+    this.#core.wake.arm(Math.max(lane.nextTry, clockNow()));
     return {
+      id: message.id,
+      // The number is not given again: a gap means nothing to the receiver.
       undo: () => {
-        this.#core.outbox.delete(target, n);
-        lane.last = n - 1;
-        lane.rows -= 1;
+        if (this.#core.outbox.delete(target, n)) this.#lane(target).rows -= 1;
       },
     };
   }
@@ -72,76 +82,70 @@ export class Outbox {
     }
   }
 
-  /** When a target wants its next batch. */
-  head(): number {
-    this.#load();
-    let head = NEVER;
-    for (const lane of this.#lanes.values()) if (lane.rows > 0) head = Math.min(head, lane.nextTry);
-    return head;
+  /** The targets for which something waits. */
+  waiting(): Iterable<[target: string, lane: Lane]> {
+    if (!this.#isLoaded && this.#core.exists()) {
+      this.#isLoaded = true;
+      for (const target of this.#core.outbox.targets()) this.#lane(target);
+    }
+    return this.#lanes;
   }
 
-  /** The targets whose next batch may be tried. */
-  dueTargets(now: number): string[] {
-    this.#load();
-    return [...this.#lanes]
-      .filter(([, lane]) => lane.rows > 0 && lane.nextTry <= now)
-      .map(([target]) => target);
-  }
-
-  /** A batch is on its way: its target is left alone until then, also by the alarm of a later life. */
-  hold(target: string, until: number): void {
-    this.#lane(target).nextTry = until;
-  }
-
-  /** Rows were taken from a target's lane by the relay. */
-  took(target: string, rows: number, nextTry: number): void {
-    const lane = this.#lane(target);
-    lane.rows -= rows;
-    lane.nextTry = nextTry;
+  /** Writes what the relay knows of a target now, and counts the rows that it has deleted. */
+  put(state: TargetRow, deleted = 0): void {
+    this.#core.outbox.putTarget(state);
+    const lane = this.#lane(state.target);
+    lane.rows -= deleted;
+    lane.nextTry = state.next_try;
+    lane.tries = state.tries;
     // What is on disk is enough to go on from; memory is for targets that have something waiting.
-    if (lane.rows <= 0) this.#lanes.delete(target);
+    if (lane.rows <= 0) this.#lanes.delete(state.target);
   }
 
   /** A message that waits for its target and was never tried. */
   find(target: string, which: Target): Accepting | undefined {
-    const row = this.#untried(target, which);
+    const row = this.#untried(target, which).at(-1);
     return row === undefined ? undefined : acceptingOf(row);
   }
 
-  /** Takes a message that was never tried out of the outbox; false when it may be on its way already. */
+  /** Takes messages that were never tried out of the outbox; false when there is none, or it may be on its way already. */
   cancel(target: string, which: Target): boolean {
-    const row = this.#untried(target, which);
-    if (row === undefined) return false;
+    const rows = this.#untried(target, which, true);
+    if (rows.length === 0) return false;
     const { outbox } = this.#core;
     const lane = this.#lane(target);
     // A number is never given twice, also when the row that had it is gone.
-    outbox.delete(target, row.n);
     outbox.putTarget({ ...this.targetRow(target), last_n: lane.last });
-    lane.rows -= 1;
-    this.#core.raise({ event: "cancelled", id: row.id, type: row.type });
+    for (const row of rows) {
+      outbox.delete(target, row.n);
+      lane.rows -= 1;
+      this.#core.raise({ event: "cancelled", id: row.id, type: row.type });
+    }
+    if (lane.rows <= 0) this.#lanes.delete(target);
     return true;
   }
 
   /** Gives a message that was never tried another due time. */
   reschedule(target: string, which: Target, due: number): boolean {
-    const row = this.#untried(target, which);
+    const row = this.#untried(target, which).at(-1);
     if (row === undefined) return false;
     const { outbox } = this.#core;
+    const { immediate: _immediate, ...options } = parseOutboxOptions(row.options);
     outbox.delete(target, row.n);
-    outbox.insert({
-      ...row,
-      due,
-      options: formatOutboxOptions({ ...acceptingOf(row), due, immediate: false }),
-    });
+    outbox.insert({ ...row, due, options: formatJson(options) });
     return true;
   }
 
-  #untried(target: string, which: Target): OutboxRow | undefined {
+  #untried(target: string, which: Target, withDeclarations = false): OutboxRow[] {
     const { outbox } = this.#core;
-    const row =
-      "id" in which ? outbox.rowOf(target, which.id) : outbox.rowOfKey(target, which.type, which.key);
-    if (row === undefined || row.n <= (outbox.target(target)?.batch_n ?? 0)) return undefined;
-    return row;
+    const tried = outbox.target(target)?.batch_n ?? 0;
+    const found = "id" in which ? outbox.rowOf(target, which.id) : undefined;
+    const rows =
+      "id" in which ? (found === undefined ? [] : [found]) : outbox.rowsOfKey(target, which.type, which.key);
+    return rows.filter(
+      (row) =>
+        row.n > tried && (withDeclarations || parseOutboxOptions(row.options).declaration === undefined),
+    );
   }
 
   /** Deletes up to `count` rows, of whatever target; how many there were. */
@@ -166,6 +170,7 @@ export class Outbox {
         last: Math.max(this.#core.outbox.lastNumber(target), row?.last_n ?? 0),
         rows: this.#core.outbox.countOf(target),
         nextTry: row?.next_try ?? 0,
+        tries: row?.tries ?? 0,
       };
       this.#lanes.set(target, lane);
     }
@@ -177,17 +182,12 @@ export class Outbox {
     this.#lanes.clear();
     this.#isLoaded = false;
   }
-
-  #load(): void {
-    if (this.#isLoaded || !this.#core.exists()) return;
-    this.#isLoaded = true;
-    for (const target of this.#core.outbox.targets()) this.#lane(target);
-  }
 }
 
 function emptyTarget(target: string): TargetRow {
   return {
     target,
+    epoch: null,
     last_n: 0,
     confirmed_n: 0,
     confirmed_id: null,
@@ -199,20 +199,27 @@ function emptyTarget(target: string): TargetRow {
   };
 }
 
-function formatOutboxOptions(message: Accepting): string | null {
-  const options: OutboxOptions = {
+function formatOutboxOptions(
+  message: Accepting,
+  earlier: Pick<OutboxOptions, "history" | "earlierAttempts">,
+): string | null {
+  return formatJson({
     ...(message.key === undefined ? {} : { key: message.key }),
     ...(message.ifPending === undefined ? {} : { ifPending: message.ifPending }),
     ...(message.options === undefined ? {} : { options: message.options }),
     ...(message.immediate ? { immediate: true } : {}),
     ...(message.declaration === undefined ? {} : { declaration: message.declaration }),
-  };
+    ...earlier,
+  });
+}
+
+function formatJson(options: OutboxOptions): string | null {
   const text = JSON.stringify(options);
   return text === "{}" ? null : text;
 }
 
 /** A row, as the message that it carries. */
-export function acceptingOf(row: OutboxRow): Accepting {
+export function acceptingOf(row: Omit<OutboxRow, "target" | "n">): Accepting {
   const { key, ifPending, options, immediate, declaration } = parseOutboxOptions(row.options);
   return {
     id: row.id,

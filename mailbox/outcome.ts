@@ -143,7 +143,7 @@ function move(
   options: EnvelopeOptions,
   history: string | null,
 ): boolean {
-  return core.envelopes.move(row, {
+  const wasThere = core.envelopes.move(row, {
     parked: 0,
     due,
     attempt,
@@ -153,6 +153,8 @@ function move(
     options: formatOptions(options),
     history,
   });
+  if (wasThere) core.movedTo(due);
+  return wasThere;
 }
 
 /** The key that a message takes back: its own, unless another message has it now. */

@@ -6,6 +6,11 @@ import type { Accepting, From } from "./envelope.ts";
 import { errorFromCode, MailboxError, UnsupportedCallError } from "./errors.ts";
 
 const VERSION = 1;
+/** What a call may be long: the longest that a ref makes, with room for the escapes of text within text. */
+const CALL_UNITS = 24 * 1024 * 1024;
+/** What is kept of what another actor says of itself. */
+const CODE_UNITS = 64;
+const MESSAGE_UNITS = 1_024;
 
 /** Messages from one sender, in the order of its commits. */
 export interface Batch {
@@ -31,11 +36,19 @@ export type BatchAnswer =
   | { readonly kind: "fork" }
   | { readonly kind: "refused"; readonly message: string };
 
-/** A call, as it travels. Arguments of verbs are the codec's text, so that moments and payloads keep their types. */
-export type Call =
+/** A call, as a ref makes it. Arguments of verbs are the codec's text, so that moments and payloads keep their types. */
+type Call =
   | { readonly v: number; readonly verb: "deliver"; readonly batch: Batch }
   | { readonly v: number; readonly verb: "accept"; readonly messages: readonly Accepting[] }
   | { readonly v: number; readonly verb: string; readonly args: string };
+
+/** A call, as it came: nothing of it is believed but that it has a verb. */
+export interface UncheckedCall {
+  readonly verb: string;
+  readonly batch?: unknown;
+  readonly messages?: unknown;
+  readonly args?: unknown;
+}
 
 type Answer =
   | { readonly ok: true; readonly value: unknown }
@@ -54,19 +67,20 @@ export function formatVerb(verb: string, args: string): string {
 }
 
 /** Reads a call. @throws {UnsupportedCallError} for what is not of this form or of a newer version */
-export function parseCall(text: unknown): Call {
-  const call = parseObject(text);
-  if (call === undefined || typeof call["verb"] !== "string") {
+export function parseCall(text: unknown): UncheckedCall {
+  const call = typeof text === "string" && text.length <= CALL_UNITS ? parseObject(text) : undefined;
+  const { v, verb, batch, messages, args } = call ?? {};
+  if (typeof verb !== "string") {
     throw new UnsupportedCallError(
       "mailboxCall was given something that no ref makes; call actors through ref(…).",
     );
   }
-  if (call["v"] !== VERSION) {
+  if (v !== VERSION) {
     throw new UnsupportedCallError(
-      `mailboxCall speaks version ${VERSION}, and was called in version ${String(call["v"])}; deploy the receiving Worker before the calling one.`,
+      `mailboxCall speaks version ${VERSION}, and was called in ${typeof v === "number" ? `version ${v}` : "none"}; deploy the receiving Worker before the calling one.`,
     );
   }
-  return call as Call;
+  return { verb: verb.slice(0, CODE_UNITS), batch, messages, args };
 }
 
 /** Runs a call and formats what it answers. Refusals travel as data; anything else is the platform's and is thrown. */
@@ -81,26 +95,50 @@ export async function answering(run: () => unknown): Promise<string> {
 }
 
 /** The value of an answer. @throws the refusal, as the typed error that it was */
-export function valueOf(text: string): unknown {
-  const answer = parseObject(text) as Answer | undefined;
-  if (answer === undefined)
+export function valueOf(text: unknown): unknown {
+  const answer = typeof text === "string" ? parseObject(text) : undefined;
+  if (answer?.["ok"] === true) return answer["value"];
+  if (answer?.["ok"] !== false)
     throw new UnsupportedCallError("The actor gave an answer that is not of this library.");
-  if (answer.ok) return answer.value;
-  throw errorFromCode(answer.code, answer.message);
+  throw errorFromCode(textOf(answer["code"], CODE_UNITS), textOf(answer["message"], MESSAGE_UNITS));
 }
 
-/** The answer to a batch; a refusal of the whole is an answer too. */
-export function parseAnswer(text: string): BatchAnswer {
+/** The answer to a batch. A refusal of the whole is an answer too, and so is nonsense. */
+export function parseAnswer(text: unknown): BatchAnswer {
+  let value: unknown;
   try {
-    return valueOf(text) as BatchAnswer;
+    value = valueOf(text);
   } catch (error) {
-    if (error instanceof MailboxError) return { kind: "refused", message: `${error.code}: ${error.message}` };
-    throw error;
+    return {
+      kind: "refused",
+      message: error instanceof MailboxError ? `${error.code}: ${error.message}` : String(error),
+    };
   }
+  const answer = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  const { kind, upTo, full, refused } = answer;
+  if (kind === "fork") return { kind };
+  if (kind !== "taken" || typeof upTo !== "number") {
+    return { kind: "refused", message: "The answer to the batch is not of this library." };
+  }
+  return {
+    kind,
+    upTo,
+    full: full === true,
+    refused: (Array.isArray(refused) ? refused : []).map((one: unknown) => {
+      const { n, code, message } = (typeof one === "object" && one !== null ? one : {}) as Record<
+        string,
+        unknown
+      >;
+      return { n: Number(n), code: textOf(code, CODE_UNITS), message: textOf(message, MESSAGE_UNITS) };
+    }),
+  };
 }
 
-function parseObject(text: unknown): Record<string, unknown> | undefined {
-  if (typeof text !== "string") return undefined;
+function textOf(value: unknown, length: number): string {
+  return typeof value === "string" ? value.slice(0, length) : "";
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value)

@@ -47,7 +47,7 @@ export function redrive(core: Core, outbox: Outbox, id: string, repair: Repair):
   if (letter.target === null) checkReadable(core, letter, payload);
   if (repair.text !== undefined) checkSize(core, payload);
   if (letter.target !== null) outbox.checkRoom(letter.target, 1);
-  core.storage.transactionSync(() => putBack(core, outbox, letter, payload, repair.at ?? clockNow()));
+  core.commit(() => putBack(core, outbox, letter, payload, repair.at ?? clockNow()));
   return true;
 }
 

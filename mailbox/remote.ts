@@ -152,8 +152,10 @@ async function accept(stub: () => MailboxStub, messages: readonly Accepting[]): 
 async function callWithRetries(stub: () => MailboxStub, call: string): Promise<string> {
   const startedAt = clockNow();
   for (let tries = 1; ; tries += 1) {
+    // Outside: that nobody can be called at all is a refusal, not a call that failed.
+    const actor = stub();
     try {
-      return await stub().mailboxCall(call);
+      return await actor.mailboxCall(call);
     } catch (cause) {
       const wait = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
       if (!isRetryable(cause) || clockNow() + wait - startedAt > RETRY_FOR_MS) {

@@ -35,18 +35,18 @@ export interface Run {
  */
 export function run(core: Core, outbox: Outbox, run: Run): Promise<void> | undefined {
   const { attempt } = run;
-  if (run.isAsync) {
-    // An async function never throws before it answers.
-    return settleLater(core, outbox, run, runIn(attempt, run.call));
-  }
+  if (run.isAsync) return settleLater(core, outbox, run, called(run));
   const mark = core.events.mark;
   let answer: unknown;
+  let isLater = false;
   let hasReturned = false;
   try {
     core.storage.transactionSync(() => {
       answer = runIn(attempt, run.call);
+      // Still the user's: what was returned may have a getter of its own.
+      isLater = isThenable(answer);
       hasReturned = true;
-      if (isThenable(answer)) {
+      if (isLater) {
         attempt.becomeAsync();
         return;
       }
@@ -61,9 +61,18 @@ export function run(core: Core, outbox: Outbox, run: Run): Promise<void> | undef
     run.failed(resultOf(error));
     return undefined;
   }
-  if (!isThenable(answer)) return attempt.deleteAllRequested ? deleteAll(core) : undefined;
+  if (!isLater) return attempt.deleteAllRequested ? deleteAll(core) : undefined;
   const later = settleLater(core, outbox, run, answer);
   return attempt.deleteAllRequested ? deleteAll(core).then(() => later) : later;
+}
+
+/** Calls an async function. One in a wrapper that throws before it answers has failed just the same. */
+function called({ attempt, call }: Run): unknown {
+  try {
+    return runIn(attempt, call);
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
 }
 
 async function settleLater(core: Core, outbox: Outbox, run: Run, answer: unknown): Promise<void> {
@@ -94,10 +103,13 @@ function ended({ attempt, timeoutMs }: Run, answer: unknown): Promise<Result> {
         `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
       );
       attempt.end();
-      attempt.abort(error);
       resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
+      attempt.abort(error);
     });
-    Promise.resolve(answer).then(
+    // Unlike Promise.resolve, this looks at nothing of the answer that could throw.
+    void new Promise<unknown>((settle) => {
+      settle(answer);
+    }).then(
       () => {
         cancelTimer();
         // Whatever comes after the timeout comes too late: the promise is resolved already.
@@ -121,8 +133,15 @@ function resultOf(error: unknown): Exclude<Result, { kind: "completed" }> {
 }
 
 function isNonRetryable(error: unknown): boolean {
-  // By name too: the class loses its identity over RPC and when a bundle holds the library twice.
-  return error instanceof NonRetryableError || (error instanceof Error && error.name === "NonRetryableError");
+  try {
+    // By name too: the class loses its identity over RPC and when a bundle holds the library twice.
+    return (
+      error instanceof NonRetryableError || (error instanceof Error && error.name === "NonRetryableError")
+    );
+  } catch {
+    // What was thrown cannot even be looked at.
+    return false;
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -134,6 +153,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 async function deleteAll(core: Core): Promise<void> {
-  await core.storage.deleteAll();
+  const done = core.storage.deleteAll();
   core.wiped();
+  await done;
 }

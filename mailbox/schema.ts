@@ -74,6 +74,7 @@ CREATE TABLE _mailbox_outbox (
 ) WITHOUT ROWID;
 CREATE TABLE _mailbox_targets (
   target TEXT NOT NULL PRIMARY KEY,
+  epoch TEXT,
   last_n INTEGER NOT NULL DEFAULT 0,
   confirmed_n INTEGER NOT NULL DEFAULT 0,
   confirmed_id TEXT,
@@ -98,7 +99,7 @@ CREATE TABLE _mailbox_meta (
 ) WITHOUT ROWID;
 `;
 
-/** A name for one life of an object's outbox numbers. */
+/** A name for one life of the numbers of one lane of an outbox. */
 export function newEpoch(): string {
   return nanoid();
 }
@@ -133,7 +134,5 @@ export function migrate(storage: DurableObjectStorage, version: number): void {
       sql.exec(statements);
       sql.exec("INSERT INTO _mailbox_schema (version) VALUES (?)", index + 1);
     }
-    // A new life of the object gets a new epoch: its outbox numbers start again at 1.
-    sql.exec("INSERT OR IGNORE INTO _mailbox_meta (name, value) VALUES ('epoch', ?)", newEpoch());
   });
 }

@@ -18,9 +18,18 @@ export interface LetterFilter {
 
 export class DeadLetterStore {
   readonly #sql: Sql;
+  /** Whether there may be any letter, and any whose hook is to run: most mailboxes have none. */
+  #hasAny = true;
+  #hasHooks = true;
 
   constructor(sql: Sql) {
     this.#sql = sql;
+  }
+
+  /** Reads again what is kept in memory: after a rollback, and after all storage was deleted. */
+  forget(): void {
+    this.#hasAny = true;
+    this.#hasHooks = true;
   }
 
   /** Inserts a letter; an older one of the same id gives way to it. */
@@ -43,6 +52,8 @@ export class DeadLetterStore {
       row.hook_due,
       row.hook_attempt,
     );
+    this.#hasAny = true;
+    this.#hasHooks ||= row.hook_due !== null;
   }
 
   delete(id: string): boolean {
@@ -54,7 +65,10 @@ export class DeadLetterStore {
   }
 
   has(id: string): boolean {
-    return this.#sql.exec("SELECT 1 FROM _mailbox_dead_letters WHERE id = ?", id).toArray().length > 0;
+    return (
+      this.#hasAny &&
+      this.#sql.exec("SELECT 1 FROM _mailbox_dead_letters WHERE id = ?", id).toArray().length > 0
+    );
   }
 
   /**
@@ -104,9 +118,11 @@ export class DeadLetterStore {
 
   /** When the oldest letter died. */
   oldest(): number | undefined {
+    if (!this.#hasAny) return undefined;
     const [row] = this.#sql
       .exec<{ died: number }>("SELECT died FROM _mailbox_dead_letters ORDER BY died, id LIMIT 1")
       .toArray();
+    this.#hasAny = row !== undefined;
     return row?.died;
   }
 
@@ -122,6 +138,7 @@ export class DeadLetterStore {
 
   /** The next letter whose hook is due. */
   dueHook(now: number): LetterRow | undefined {
+    if (!this.#hasHooks) return undefined;
     return this.#many(
       `SELECT ${COLUMNS} FROM _mailbox_dead_letters WHERE hook_due <= ? ORDER BY hook_due LIMIT 1`,
       now,
@@ -129,11 +146,13 @@ export class DeadLetterStore {
   }
 
   hookHead(): number | undefined {
+    if (!this.#hasHooks) return undefined;
     const [row] = this.#sql
       .exec<{ hook_due: number }>(
         "SELECT hook_due FROM _mailbox_dead_letters WHERE hook_due IS NOT NULL ORDER BY hook_due LIMIT 1",
       )
       .toArray();
+    this.#hasHooks = row !== undefined;
     return row?.hook_due;
   }
 
@@ -145,6 +164,7 @@ export class DeadLetterStore {
       attempt,
       id,
     );
+    this.#hasHooks ||= due !== null;
   }
 
   #many(statement: string, ...bindings: (string | number)[]): LetterRow[] {

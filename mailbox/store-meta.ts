@@ -1,5 +1,4 @@
-// The few single facts of an object: its epoch, whether it is paused, the user's alarm, the lease,
-// and until when what is due is suspicious. Each is one row, read once and kept in memory until a
+// The few single facts of an object: whether it is paused, the user's alarm, the lease, and until when what is due is suspicious. Each is one row, read once and kept in memory until a
 // rollback makes the memory doubtful.
 
 import type { Sql } from "./schema.ts";
@@ -16,14 +15,19 @@ export interface Lease {
   readonly startedAt: number;
 }
 
-/** The user's own alarm: its time, and how often it has failed. */
+/** The user's own alarm. */
 export interface UserAlarm {
+  /** When it runs next. */
   readonly time: number;
+  /** How often it has failed. */
   readonly retry: number;
+  /** The time that it was set for; absent until it has failed, because it is then `time`. */
+  readonly askedFor?: number;
+  /** Set by the alarm while it ran: tells it from the one that runs, for the same time too. */
+  readonly anew?: number;
 }
 
 interface Meta {
-  epoch: string;
   paused: true;
   alarm: UserAlarm;
   lease: Lease;
@@ -43,11 +47,11 @@ export class MetaStore {
   get<N extends Name>(name: N): Meta[N] | undefined {
     const text = this.#all().get(name);
     if (text === undefined) return undefined;
-    return (name === "epoch" ? text : JSON.parse(text)) as Meta[N];
+    return JSON.parse(text) as Meta[N];
   }
 
   set<N extends Name>(name: N, value: Meta[N]): void {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
+    const text = JSON.stringify(value);
     this.#sql.exec(
       "INSERT INTO _mailbox_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
       name,

@@ -5,7 +5,7 @@ import type { Sql } from "./schema.ts";
 
 export interface OutboxRow {
   readonly target: string;
-  /** Counted per target, never re-used within an epoch. */
+  /** Counted per target, never used again for another message within an epoch. */
   readonly n: number;
   readonly id: string;
   readonly type: string;
@@ -17,6 +17,11 @@ export interface OutboxRow {
 
 export interface TargetRow {
   readonly target: string;
+  /**
+   * Names one life of this lane's numbers; null until its first batch. One for each lane, and not one
+   * for the object: two addresses may lead to the same receiver, which must not mix up their numbers.
+   */
+  readonly epoch: string | null;
   /** The greatest number that has left the outbox, by whatever way. */
   readonly last_n: number;
   /** The last number that this target is known to have, and its id. */
@@ -39,7 +44,7 @@ export interface SenderRow {
 type Row<T> = T & Record<string, SqlStorageValue>;
 
 const OUTBOX = "target, n, id, type, payload, due, options";
-const TARGET = "target, last_n, confirmed_n, confirmed_id, batch_n, first_try, tries, next_try, error";
+const TARGET = "target, epoch, last_n, confirmed_n, confirmed_id, batch_n, first_try, tries, next_try, error";
 
 export class OutboxStore {
   readonly #sql: Sql;
@@ -61,22 +66,32 @@ export class OutboxStore {
     );
   }
 
-  /** The next rows to one target: at most `count`, and no more after the one that makes them `maxUnits` or more. */
-  batch(target: string, upTo: number | null, count: number, maxUnits: number): OutboxRow[] {
+  /** The next rows to one target: at least one, at most `count`, and of several no more than `maxUnits` UTF-16 units. */
+  batch(target: string, count: number, maxUnits: number): OutboxRow[] {
     const cursor = this.#sql.exec<Row<OutboxRow>>(
-      `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE target = ? AND n <= ? ORDER BY n LIMIT ?`,
+      `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE target = ? ORDER BY n LIMIT ?`,
       target,
-      upTo ?? Number.MAX_SAFE_INTEGER,
       count,
     );
     const rows: OutboxRow[] = [];
     let units = 0;
     for (const row of cursor) {
-      rows.push(row);
       units += row.payload.length + row.type.length + (row.options?.length ?? 0);
-      if (units >= maxUnits) break;
+      if (units > maxUnits && rows.length > 0) break;
+      rows.push(row);
     }
     return rows;
+  }
+
+  /** What is left of a batch that went once. */
+  upTo(target: string, n: number): OutboxRow[] {
+    return this.#sql
+      .exec<Row<OutboxRow>>(
+        `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE target = ? AND n <= ? ORDER BY n`,
+        target,
+        n,
+      )
+      .toArray();
   }
 
   rowOf(target: string, id: string): OutboxRow | undefined {
@@ -89,16 +104,17 @@ export class OutboxStore {
       .toArray()[0];
   }
 
-  rowOfKey(target: string, type: string, key: string): OutboxRow | undefined {
+  /** Those of a type and key, in the order sent. */
+  rowsOfKey(target: string, type: string, key: string): OutboxRow[] {
     return this.#sql
       .exec<Row<OutboxRow>>(
         `SELECT ${OUTBOX} FROM _mailbox_outbox
-         WHERE target = ? AND type = ? AND options ->> '$.key' = ? ORDER BY n DESC LIMIT 1`,
+         WHERE target = ? AND type = ? AND options ->> '$.key' = ? ORDER BY n`,
         target,
         type,
         key,
       )
-      .toArray()[0];
+      .toArray();
   }
 
   page(after: { target: string; n: number }, count: number): OutboxRow[] {
@@ -145,12 +161,16 @@ export class OutboxStore {
     return row?.n ?? 0;
   }
 
-  deleteUpTo(target: string, n: number): void {
-    this.#sql.exec("DELETE FROM _mailbox_outbox WHERE target = ? AND n <= ?", target, n);
+  /** How many there were. */
+  deleteUpTo(target: string, n: number): number {
+    return this.#sql.exec("DELETE FROM _mailbox_outbox WHERE target = ? AND n <= ?", target, n).rowsWritten;
   }
 
-  delete(target: string, n: number): void {
-    this.#sql.exec("DELETE FROM _mailbox_outbox WHERE target = ? AND n = ?", target, n);
+  /** Whether the row was there. */
+  delete(target: string, n: number): boolean {
+    return (
+      this.#sql.exec("DELETE FROM _mailbox_outbox WHERE target = ? AND n = ?", target, n).rowsWritten > 0
+    );
   }
 
   deleteSome(count: number): number {
@@ -172,11 +192,12 @@ export class OutboxStore {
 
   putTarget(row: TargetRow): void {
     this.#sql.exec(
-      `INSERT INTO _mailbox_targets (${TARGET}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (target) DO UPDATE SET last_n = excluded.last_n, confirmed_n = excluded.confirmed_n,
+      `INSERT INTO _mailbox_targets (${TARGET}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (target) DO UPDATE SET epoch = excluded.epoch, last_n = excluded.last_n, confirmed_n = excluded.confirmed_n,
          confirmed_id = excluded.confirmed_id, batch_n = excluded.batch_n, first_try = excluded.first_try,
          tries = excluded.tries, next_try = excluded.next_try, error = excluded.error`,
       row.target,
+      row.epoch,
       row.last_n,
       row.confirmed_n,
       row.confirmed_id,
@@ -209,5 +230,42 @@ export class OutboxStore {
       lastId,
       keepUntil,
     );
+  }
+
+  /** Up to `count` senders from one on: whom this object may forget is found a few at a time. */
+  sendersFrom(
+    sender: string,
+    count: number,
+  ): { readonly sender: string; readonly epoch: string; readonly keep_until: number }[] {
+    return this.#sql
+      .exec<{ sender: string; epoch: string; keep_until: number }>(
+        "SELECT sender, epoch, keep_until FROM _mailbox_senders WHERE sender >= ? ORDER BY sender, epoch LIMIT ?",
+        sender,
+        count,
+      )
+      .toArray();
+  }
+
+  forgetSender(sender: string, epoch: string): void {
+    this.#sql.exec("DELETE FROM _mailbox_senders WHERE sender = ? AND epoch = ?", sender, epoch);
+  }
+
+  /** Up to `count` targets from one on, and whether rows wait for it. */
+  targetsFrom(
+    target: string,
+    count: number,
+  ): { readonly target: string; readonly next_try: number; readonly has_rows: number }[] {
+    return this.#sql
+      .exec<{ target: string; next_try: number; has_rows: number }>(
+        `SELECT target, next_try, EXISTS (SELECT 1 FROM _mailbox_outbox o WHERE o.target = t.target) AS has_rows
+         FROM _mailbox_targets t WHERE target >= ? ORDER BY target LIMIT ?`,
+        target,
+        count,
+      )
+      .toArray();
+  }
+
+  forgetTarget(target: string): void {
+    this.#sql.exec("DELETE FROM _mailbox_targets WHERE target = ?", target);
   }
 }

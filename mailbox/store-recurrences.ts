@@ -31,9 +31,16 @@ const COLUMNS =
 
 export class RecurrenceStore {
   readonly #sql: Sql;
+  /** Whether any may have a present occurrence as part of it: most mailboxes have no recurrence. */
+  #hasWaiting = true;
 
   constructor(sql: Sql) {
     this.#sql = sql;
+  }
+
+  /** Reads again what is kept in memory: after a rollback, and after all storage was deleted. */
+  forget(): void {
+    this.#hasWaiting = true;
   }
 
   /** Writes a recurrence anew, whatever was there. */
@@ -54,6 +61,7 @@ export class RecurrenceStore {
       row.skipped,
       row.ended,
     );
+    this.#hasWaiting = true;
   }
 
   /** Moves on from the occurrence planned for `from`; false when the recurrence is no longer there, or elsewhere. */
@@ -76,6 +84,7 @@ export class RecurrenceStore {
       id,
       from,
     );
+    this.#hasWaiting = true;
     return cursor.rowsWritten > 0;
   }
 
@@ -98,6 +107,7 @@ export class RecurrenceStore {
   }
 
   due(now: number, count: number): RecurrenceRow[] {
+    if (!this.#hasWaiting) return [];
     return this.#many(
       `SELECT ${COLUMNS} FROM _mailbox_recurrences WHERE next_due <= ? ORDER BY next_due, id LIMIT ?`,
       now,
@@ -106,11 +116,13 @@ export class RecurrenceStore {
   }
 
   head(): number | undefined {
+    if (!this.#hasWaiting) return undefined;
     const [row] = this.#sql
       .exec<{ next_due: number }>(
         "SELECT next_due FROM _mailbox_recurrences WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1",
       )
       .toArray();
+    this.#hasWaiting = row !== undefined;
     return row?.next_due;
   }
 

@@ -50,9 +50,27 @@ function fromRaw(raw: Raw): Envelope {
 
 export class EnvelopeStore {
   readonly #sql: Sql;
+  /** The due time of the first message that waits, or Infinity; undefined when it has to be read. */
+  #head: number | undefined;
+  #hasParked = true;
 
   constructor(sql: Sql) {
     this.#sql = sql;
+  }
+
+  /** Reads again what is kept in memory: after a rollback, and after all storage was deleted. */
+  forget(): void {
+    this.#head = undefined;
+    this.#hasParked = true;
+  }
+
+  #added(parked: number, due: number): void {
+    if (parked > 0) this.#hasParked = true;
+    else if (this.#head !== undefined && due < this.#head) this.#head = due;
+  }
+
+  #taken({ parked, due }: Place): void {
+    if (parked === 0 && this.#head !== undefined && due <= this.#head) this.#head = undefined;
   }
 
   /** Inserts a message that has nothing but its payload: the cheapest row there is. */
@@ -64,6 +82,7 @@ export class EnvelopeStore {
       type,
       payload,
     );
+    this.#added(0, due);
   }
 
   /** Inserts any row, whole. */
@@ -82,6 +101,7 @@ export class EnvelopeStore {
       row.options,
       row.history,
     );
+    this.#added(row.parked, row.due);
   }
 
   /** Inserts many plain messages of one type and due time, in statements of bounded size. */
@@ -109,6 +129,7 @@ export class EnvelopeStore {
       if (units >= BULK_UNITS) write();
     }
     if (rows.length > 0) write();
+    this.#added(0, due);
   }
 
   /** Whether the row was there. */
@@ -119,6 +140,7 @@ export class EnvelopeStore {
       place.due,
       place.id,
     );
+    this.#taken(place);
     return cursor.rowsWritten > 0;
   }
 
@@ -131,6 +153,7 @@ export class EnvelopeStore {
       last.due,
       last.id,
     );
+    this.#head = undefined;
   }
 
   /** Rewrites a row in another place; whether it was there. */
@@ -151,7 +174,10 @@ export class EnvelopeStore {
       place.due,
       place.id,
     );
-    return cursor.rowsWritten > 0;
+    this.#taken(place);
+    if (cursor.rowsWritten === 0) return false;
+    this.#added(to.parked, to.due);
+    return true;
   }
 
   /** Takes the key from a row, so that another can hold it. */
@@ -203,10 +229,13 @@ export class EnvelopeStore {
 
   /** The due time of the first message that waits, parked ones apart. */
   head(): number | undefined {
-    const [row] = this.#sql
-      .exec<{ due: number }>("SELECT due FROM _mailbox_envelopes WHERE parked = 0 ORDER BY due, id LIMIT 1")
-      .toArray();
-    return row?.due;
+    if (this.#head === undefined) {
+      const [row] = this.#sql
+        .exec<{ due: number }>("SELECT due FROM _mailbox_envelopes WHERE parked = 0 ORDER BY due, id LIMIT 1")
+        .toArray();
+      this.#head = row?.due ?? Number.POSITIVE_INFINITY;
+    }
+    return this.#head === Number.POSITIVE_INFINITY ? undefined : this.#head;
   }
 
   /** A page of waiting messages in due order after a place, of one type or of all. */
@@ -256,11 +285,13 @@ export class EnvelopeStore {
 
   /** When the message that is parked longest was parked. */
   oldestParked(): number | undefined {
+    if (!this.#hasParked) return undefined;
     const [row] = this.#sql
       .exec<{ parked: number }>(
         "SELECT parked FROM _mailbox_envelopes WHERE parked > 0 ORDER BY parked LIMIT 1",
       )
       .toArray();
+    this.#hasParked = row !== undefined;
     return row?.parked;
   }
 

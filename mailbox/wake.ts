@@ -61,7 +61,7 @@ export class Wake {
   /** Something is to be done at `at`. In the same tick as its row, so that row and alarm are one commit. */
   arm(at: number): void {
     if (this.#draining) {
-      this.#poke?.();
+      this.poke();
       return;
     }
     const now = clockNow();
@@ -106,6 +106,11 @@ export class Wake {
     return this.#alarm.get();
   }
 
+  /** Deletes it: the user said so before it was known whether there is one. */
+  dropForeign(): void {
+    void this.#alarm.delete();
+  }
+
   /** A rollback may have taken an alarm with it. */
   forget(): void {
     this.#armed = undefined;
@@ -126,7 +131,12 @@ export class Wake {
     void this.#alarm.set(this.#guardAt);
   }
 
-  /** Resolves when a row was written while the drain waits. */
+  /** Tells a drain that waits to look again. */
+  poke(): void {
+    this.#poke?.();
+  }
+
+  /** Resolves when a row was written while the drain waits, or a batch has landed. */
   poked(): Promise<void> {
     return new Promise((resolve) => {
       this.#poke = resolve;

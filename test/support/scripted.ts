@@ -112,6 +112,8 @@ export interface Scripted {
   eventsOf<K extends MailboxEvent["event"]>(kind: K): Extract<MailboxEvent, { event: K }>[];
   /** Ends the instance as hibernation does. */
   evict(): Promise<void>;
+  /** Kills the object, also while its alarm runs: `crashAll` would take the local runtime down then. */
+  kill(): Promise<void>;
   /** Replaces what the actor does; call evict for it to take effect. */
   deploy(script: Script | ScriptOf): void;
 }
@@ -152,6 +154,7 @@ export function actor(
     eventsOf: <K extends MailboxEvent["event"]>(kind: K) =>
       events.filter((event): event is Extract<MailboxEvent, { event: K }> => event.event === kind),
     evict: () => evictDurableObject(stub()),
+    kill: () => inside((_, state) => state.abort("killed by a test")).catch(() => {}),
     deploy,
   };
 }

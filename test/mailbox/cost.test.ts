@@ -1,0 +1,160 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
+import { type Cost, costOf, installMeter } from "../support/meter.ts";
+import { actor, type Scripted } from "../support/scripted.ts";
+
+const DAY = 86_400_000;
+
+/** An actor with messages that wait for far later, once it is warm: what an instance reads once is read. */
+async function crowded(pending: number): Promise<Scripted> {
+  stopClock();
+  const box = actor({ receive: { note: () => {}, fail: () => Promise.reject(new Error("no")) } });
+  await box.inside((self) => {
+    const entries = Array.from({ length: pending }, (_, n) => ({ type: "note", payload: n, in: DAY }));
+    for (let start = 0; start < pending; start += 5_000) self.sendAll(entries.slice(start, start + 5_000));
+  });
+  await box.drain();
+  return box;
+}
+
+/** What the numbers are about, without the statements. */
+function rows({ read, written, setAlarm }: Cost): { read: number; written: number; setAlarm: number } {
+  return { read, written, setAlarm };
+}
+
+describe("What a message costs", () => {
+  startClockAfterEach();
+  beforeAll(installMeter);
+
+  for (const pending of [10, 10_000]) {
+    describe(`with ${pending} pending`, () => {
+      it("writes one row to accept a message from a ref, and arms the alarm for a new head only", async () => {
+        const box = await crowded(pending);
+        const first = await costOf(() => box.ref.sendIn("1 hour", "note", 1));
+        expect(rows(first), first.statements.join("\n")).toEqual({ read: 0, written: 1, setAlarm: 1 });
+        const later = await costOf(() => box.ref.sendIn("2 hours", "note", 1));
+        expect(rows(later)).toEqual({ read: 0, written: 1, setAlarm: 0 });
+        const same = await costOf(() => box.ref.sendIn("1 hour", "note", 1));
+        expect(rows(same)).toEqual({ read: 0, written: 1, setAlarm: 0 });
+        const now = await costOf(() => box.ref.send("note", 1));
+        expect(rows(now)).toEqual({ read: 0, written: 1, setAlarm: 1 });
+      });
+
+      it("writes one row to accept a message on the actor itself", async () => {
+        const box = await crowded(pending);
+        await box.ref.send("note", 1);
+        const own = await costOf(() => box.inside((self) => self.send("note", 1)));
+        expect(rows(own), own.statements.join("\n")).toEqual({ read: 0, written: 1, setAlarm: 0 });
+      });
+
+      it("writes one row for each message of a sendAll", async () => {
+        const box = await crowded(pending);
+        const entries = Array.from({ length: 100 }, (_, n) => ({ type: "note", payload: n }));
+        const own = await costOf(() => box.inside((self) => self.sendAll(entries)));
+        expect(own).toMatchObject({ written: 100, setAlarm: 1 });
+        const outside = await costOf(() => box.ref.sendAll(entries));
+        expect(rows(outside)).toEqual({ read: 0, written: 100, setAlarm: 0 });
+      });
+
+      it("writes one row to acknowledge a message, and reads at most three", async () => {
+        const box = await crowded(pending);
+        await box.ref.send("note", 1);
+        const cost = await costOf(() => box.drain());
+        // The alarm is armed anew for the head that is left.
+        expect(rows(cost), cost.statements.join("\n")).toEqual({ read: 3, written: 1, setAlarm: 1 });
+      });
+
+      it("writes one row for each message of a backlog, and reads at most three", async () => {
+        const box = await crowded(pending);
+        const entries = Array.from({ length: 500 }, (_, n) => ({ type: "note", payload: n }));
+        await box.ref.sendAll(entries);
+        const cost = await costOf(() => box.drain());
+        expect(cost).toMatchObject({ written: 500, setAlarm: 1 });
+        expect(cost.read).toBeLessThanOrEqual(3 * 500);
+      });
+
+      it("writes one row to cancel a message, and none for an id that is unknown", async () => {
+        const box = await crowded(pending);
+        const id = await box.ref.sendIn("2 days", "note", 1);
+        const cost = await costOf(() => box.ref.cancel(id));
+        expect(cost).toMatchObject({ written: 1, setAlarm: 0 });
+        expect(cost.read).toBeLessThanOrEqual(3);
+        const again = await costOf(() => box.ref.cancel(id));
+        expect(rows(again)).toEqual({ read: 0, written: 0, setAlarm: 0 });
+      });
+
+      it("reads no more than the row for a message that is looked up by id or by key", async () => {
+        const box = await crowded(pending);
+        const id = await box.ref.sendIn("2 days", "note", 1, { key: "k" });
+        expect(rows(await costOf(() => box.ref.get(id)))).toEqual({ read: 1, written: 0, setAlarm: 0 });
+        const byKey = await costOf(() => box.ref.get({ type: "note", key: "k" }));
+        expect(byKey.read).toBeLessThanOrEqual(2);
+      });
+    });
+  }
+
+  it("writes nothing when there is nothing to do", async () => {
+    const box = await crowded(0);
+    expect(rows(await costOf(() => box.drain()))).toEqual({ read: 0, written: 0, setAlarm: 0 });
+    await box.ref.sendIn("1 day", "note", 1);
+    const early = await costOf(() => box.drain());
+    expect(rows(early)).toEqual({ read: 0, written: 0, setAlarm: 1 });
+  });
+
+  it("writes a second row for the key of a keyed message, and none for one that is kept", async () => {
+    const box = await crowded(10);
+    const keyed = await costOf(() => box.ref.sendIn("1 day", "note", 1, { key: "k" }));
+    expect(keyed).toMatchObject({ written: 2, setAlarm: 0 });
+    const kept = await costOf(() => box.ref.sendIn("1 day", "note", 1, { key: "k" }));
+    expect(kept).toMatchObject({ written: 0, setAlarm: 0 });
+  });
+
+  it("writes two rows to move a message that failed", async () => {
+    const box = await crowded(10);
+    await box.ref.send("fail", 1);
+    const cost = await costOf(() => box.drain());
+    // The row in its new place, and the index of those that moved.
+    expect(cost.written, cost.statements.join("\n")).toBeLessThanOrEqual(3);
+  });
+});
+
+describe("What a recurrence costs", () => {
+  startClockAfterEach();
+  beforeAll(installMeter);
+
+  for (const pending of [10, 10_000]) {
+    it(`writes at most two rows an occurrence beside the alarm, with ${pending} pending`, async () => {
+      const box = await crowded(pending);
+      await box.ref.sendEvery("1 hour", "note", 1);
+      for (let n = 0; n < 3; n += 1) {
+        moveClock(3_600_000);
+        const cost = await costOf(() => box.drain());
+        expect(cost.written, cost.statements.join("\n")).toBeLessThanOrEqual(2);
+        expect(cost.setAlarm).toBe(1);
+      }
+    });
+  }
+
+  it("writes nothing when it is declared again", async () => {
+    const box = await crowded(10);
+    const declare = (): Promise<string> =>
+      box.ref.sendEvery(
+        { cron: "0 9 * * 1" },
+        "note",
+        { a: [1] },
+        { key: "k", maxAttempts: 2, until: until },
+      );
+    const until = new Date(Date.now() + 300 * DAY);
+    await declare();
+    const again = await costOf(declare);
+    expect(rows(again), again.statements.join("\n")).toEqual({ read: 1, written: 0, setAlarm: 0 });
+    const inside = await costOf(() =>
+      box.inside((self) =>
+        self.sendEvery({ cron: "0 9 * * 1" }, "note", { a: [1] }, { key: "k", maxAttempts: 2, until }),
+      ),
+    );
+    expect(rows(inside)).toEqual({ read: 1, written: 0, setAlarm: 0 });
+    moveClock(DAY);
+    expect(rows(await costOf(declare))).toEqual({ read: 1, written: 0, setAlarm: 0 });
+  });
+});
