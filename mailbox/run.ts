@@ -71,7 +71,7 @@ function called({ attempt, call }: Run): unknown {
   try {
     return runIn(attempt, call);
   } catch (error) {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 }
 

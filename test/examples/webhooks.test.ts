@@ -89,16 +89,14 @@ describe("a webhook endpoint", () => {
   it.each([
     ["seconds", "120", 120_000],
     ["a date", new Date(MONDAY + 90_000).toUTCString(), 90_000],
-    ["a date that has passed", new Date(MONDAY - 90_000).toUTCString(), 0],
+    ["a date that has passed", new Date(MONDAY - 90_000).toUTCString(), 1],
   ])("waits as long as Retry-After asks, given as %s", async (_, retryAfter, waitMs) => {
     const { endpoint, stub } = await setup(answering(429, { "retry-after": retryAfter }), answering(200));
     setClock(MONDAY);
     const id = await endpoint.send("deliver", EVENT, { maxAttempts: 2 });
-    if (waitMs > 0) {
-      await wake(stub);
-      expect(await endpoint.get(id)).toMatchObject({ attempts: 1, dueAt: MONDAY + waitMs });
-      setClock(MONDAY + waitMs);
-    }
+    await wake(stub);
+    expect(await endpoint.get(id)).toMatchObject({ attempts: 1, dueAt: MONDAY + waitMs });
+    setClock(MONDAY + waitMs);
     await wake(stub);
     expect(await endpoint.get(id)).toBeUndefined();
     expect((await endpoint.deadLetters()).items).toEqual([]);

@@ -119,11 +119,11 @@ describe("G5 A failing message blocks nobody", () => {
   });
 
   it("does not keep a request from being answered while it runs", async () => {
-    let isReleased = false;
+    const gate = { isOpen: false };
     const box = actor({
       receive: {
         slow: async () => {
-          while (!isReleased) await scheduler.wait(5);
+          while (!gate.isOpen) await scheduler.wait(5);
         },
       },
     });
@@ -131,7 +131,7 @@ describe("G5 A failing message blocks nobody", () => {
     await until(async () => (await box.ref.get(id))?.state === "running", "the slow handler");
     await box.ref.sendIn("1 hour", "slow", undefined);
     expect((await box.ref.stats()).pending).toBe(2);
-    isReleased = true;
+    gate.isOpen = true;
     await until(async () => (await box.ref.get(id)) === undefined);
   });
 });

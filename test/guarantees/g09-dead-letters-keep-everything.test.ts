@@ -117,7 +117,11 @@ describe("G9 Dead letters keep everything", () => {
     moveClock(2 * HOUR);
     await box.drain();
     const { items } = await box.ref.deadLetters();
-    expect(items.map((letter) => [letter.type, letter.reason]).toSorted()).toEqual([
+    expect(
+      items
+        .map((letter) => [letter.type, letter.reason])
+        .toSorted(([a = ""], [b = ""]) => a.localeCompare(b)),
+    ).toEqual([
       ["exhausted", "exhausted"],
       ["expired", "expired"],
       ["rejected", "rejected"],

@@ -32,7 +32,7 @@ function insideVerbs(box: Scripted): Verbs {
   const call =
     <A extends unknown[], R>(verb: (self: ScriptedActor) => (...args: A) => R) =>
     (...args: A): Promise<R> =>
-      box.inside((self) => verb(self)(...args)) as Promise<R>;
+      box.inside((self) => verb(self)(...args));
   return {
     send: call((self) => self.send),
     sendLater: call((self) => self.sendLater),

@@ -32,7 +32,7 @@ export async function installMeter(): Promise<void> {
     const original = { exec: sql.exec, set: storage.setAlarm, drop: storage.deleteAlarm };
     Object.assign(sql, {
       exec(this: SqlStorage, text: string, ...bindings: unknown[]): Cursor {
-        const cursor = Reflect.apply(original.exec, this, [text, ...bindings]) as Cursor;
+        const cursor = Reflect.apply(original.exec, this, [text, ...bindings]);
         cursors?.push({ cursor, text: text.replaceAll(/\s+/g, " ").trim() });
         return cursor;
       },

@@ -171,7 +171,7 @@ export async function until<T>(
   const end = performance.now() + ms;
   for (;;) {
     const value = await check();
-    if (value !== undefined && value !== null && value !== false) return value as NonNullable<T>;
+    if (value !== undefined && value !== null && value !== false) return value;
     if (performance.now() > end) throw new Error(`${what} did not come true within ${ms} ms.`);
     await scheduler.wait(10);
   }
