@@ -22,8 +22,6 @@ export default defineConfig({
         test: {
           ...patience,
           name: "workerd",
-          // One file at a time: a test that crashes all objects would take those of its neighbours with it.
-          fileParallelism: false,
           include: ["test/**/*.test.ts"],
           exclude: ["test/node/**", "**/node_modules/**"],
         },
