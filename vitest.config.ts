@@ -17,6 +17,10 @@ export default defineConfig({
           alias: [
             { find: /^durable-mailbox$/, replacement: `${import.meta.dirname}/actors/index.ts` },
             { find: /^durable-mailbox\/mailbox$/, replacement: `${import.meta.dirname}/mailbox/index.ts` },
+            {
+              find: /^durable-mailbox\/taskmanager$/,
+              replacement: `${import.meta.dirname}/taskmanager/index.ts`,
+            },
           ],
         },
         test: {

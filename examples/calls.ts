@@ -102,6 +102,20 @@ export function chapters(origin: string): readonly Chapter[] {
         { what: "End it", method: "DELETE", path: "/digests/team/every:compile:" },
       ],
     },
+    {
+      title: "Trial",
+      text: "A class written for do-taskmanager, unchanged but for its import: mails and reports are its tasks, the end is its own alarm. Here a day has two seconds.",
+      calls: [
+        { what: "Start a trial of three days", method: "POST", path: "/trials/acme/start" },
+        {
+          what: "See its mails, the first of which failed once, its reports and its end",
+          method: "GET",
+          path: "/trials/acme",
+        },
+        { what: "Buy before the end, which cancels the reminder", method: "POST", path: "/trials/acme/buy" },
+        { what: "Close it, which deletes everything", method: "POST", path: "/trials/acme/close" },
+      ],
+    },
   ];
 }
 

@@ -32,7 +32,7 @@ export function page(origin: string): ReturnType<typeof html> {
       </head>
       <body>
         <h1>durable-mailbox</h1>
-        <p>Three examples run here. Paste the lines into a shell, from top to bottom.</p>
+        <p>Four examples run here. Paste the lines into a shell, from top to bottom.</p>
         ${chapters(origin).map(
           (chapter) => html`
             <h2>${chapter.title}</h2>

@@ -9,14 +9,16 @@ import { MailboxError } from "../actors/index.ts";
 import { carts, type CartsEnv, mailers } from "./cart/routes.ts";
 import { digests, type DigestsEnv } from "./digest/routes.ts";
 import { page } from "./page.ts";
+import { trials, type TrialsEnv } from "./taskmanager/routes.ts";
 import { endpoints, type EndpointsEnv } from "./webhooks/routes.ts";
 
 export { Cart } from "./cart/cart.ts";
 export { Mailer } from "./cart/mailer.ts";
 export { Digest } from "./digest/digest.ts";
+export { Trial } from "./taskmanager/trial.ts";
 export { Endpoint } from "./webhooks/endpoint.ts";
 
-type Env = EndpointsEnv & CartsEnv & DigestsEnv;
+type Env = EndpointsEnv & CartsEnv & DigestsEnv & TrialsEnv;
 
 const app = new Hono<{ Bindings: Env }>()
   .use(prettyJSON({ force: true }))
@@ -25,6 +27,7 @@ const app = new Hono<{ Bindings: Env }>()
   .route("/carts", carts)
   .route("/mailers", mailers)
   .route("/digests", digests)
+  .route("/trials", trials)
   // A receiver to try the webhooks on: answers what its path says.
   .post("/receiver/:status{[2-5][0-9]{2}}", (c) => {
     const status = Number(c.req.param("status"));

@@ -84,8 +84,15 @@ function acceptDeclaration(core: Core, message: Accepting, made: Declaration): A
  * @throws {MailboxFullError}
  */
 export function acceptFromOutside(core: Core, messages: readonly Accepting[]): readonly string[] {
-  const isNew = messages.map((message) => message.declaration !== undefined || !isKnown(core, message.id));
-  checkRoom(core, isNew.filter(Boolean).length);
+  const met = new Set<string>();
+  const isNew = messages.map(({ id, declaration }) => {
+    if (declaration !== undefined) return true;
+    if (met.has(id) || isKnown(core, id)) return false;
+    met.add(id);
+    return true;
+  });
+  // A recurrence is no pending message, and declaring one again adds nothing.
+  checkRoom(core, met.size);
   const accepted = (): string[] =>
     messages.map((message, index) => (isNew[index] === true ? accept(core, message, false).id : message.id));
   // One message is one statement, or one that no error can follow.
@@ -145,7 +152,8 @@ function isRunning(attempt: Attempt | undefined, id: string): boolean {
 
 /** Writes a message that came by an outbox: whether it is a repeat was decided by its number. */
 export function acceptFromOutbox(core: Core, message: Accepting): void {
-  if (message.declaration !== undefined && core.config.handlers.has(message.type)) {
+  // Of an unknown type too: its occurrences are parked when their time comes.
+  if (message.declaration !== undefined) {
     accept(core, message, true);
     return;
   }

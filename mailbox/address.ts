@@ -45,11 +45,24 @@ export function formatAddress(
   options: RefOptions = {},
 ): string {
   const space = spaceOf(ctx, env, namespace);
-  const stored: Stored = typeof to === "string" ? [space, "name", to] : [space, "id", to.toString()];
+  const name = typeof to === "string" ? to : nameOf(namespace, to);
+  const stored: Stored = name === undefined ? [space, "id", to.toString()] : [space, "name", name];
   if (options.jurisdiction !== undefined || options.locationHint !== undefined) {
     stored.push(options.jurisdiction ?? null, options.locationHint ?? null);
   }
   return JSON.stringify(stored);
+}
+
+/** Whether an address leads to the object itself. */
+export function isSelf(
+  ctx: DurableObjectState,
+  namespace: AnyNamespace,
+  to: string | DurableObjectId,
+  { jurisdiction }: RefOptions = {},
+): boolean {
+  if (typeof to !== "string") return to.toString() === ctx.id.toString();
+  const space = jurisdiction === undefined ? namespace : namespace.jurisdiction(jurisdiction);
+  return space.idFromName(to).toString() === ctx.id.toString();
 }
 
 /** What a person reads of an address: `CARTS/cart-42`. */
@@ -91,11 +104,9 @@ export function addressOf(
 ): string | undefined {
   for (const [space, namespace] of spaces(ctx, env)) {
     try {
-      // An object first woken by `idFromString` does not know its name: prefer the name where it leads to the same id.
       namespace.idFromString(from.id);
-      const byName = from.name !== undefined && namespace.idFromName(from.name).toString() === from.id;
-      const stored: Stored =
-        byName && from.name !== undefined ? [space, "name", from.name] : [space, "id", from.id];
+      const name = nameOf(namespace, from);
+      const stored: Stored = name === undefined ? [space, "id", from.id] : [space, "name", name];
       return JSON.stringify(stored);
     } catch {
       // Not an id of this namespace.
@@ -113,14 +124,37 @@ export function checkTarget(to: unknown): asserts to is string | DurableObjectId
   }
 }
 
+/**
+ * The name that an id was made from, where it leads to the same id again. It is preferred: an object
+ * first woken by an id alone does not know its name, and two addresses of one object are two lanes.
+ */
+function nameOf(
+  namespace: AnyNamespace,
+  to: DurableObjectId | { readonly id: string; readonly name?: string },
+): string | undefined {
+  const { name } = to;
+  const id = "id" in to ? to.id : to.toString();
+  return name !== undefined && namespace.idFromName(name).toString() === id ? name : undefined;
+}
+
 function spaceOf(ctx: DurableObjectState, env: unknown, namespace: AnyNamespace): string {
-  const found = spaces(ctx, env).find(([, candidate]) => candidate === namespace);
+  // What is not the same object may lead to the same actors all the same; the ids tell. A binding is
+  // preferred to an export: two names of one namespace would be two lanes to each of its actors.
+  const found =
+    namespacesOf("env", env).find(([, candidate]) => candidate === namespace) ??
+    (isNamespace(namespace)
+      ? spaces(ctx, env).find(([, candidate]) => isSameNamespace(candidate, namespace))
+      : undefined);
   if (found === undefined) {
     throw new UnknownNamespaceError(
       "this.ref was given a namespace that is neither a binding of this.env nor of ctx.exports, so no stored row could name it; pass the binding itself, and a jurisdiction as an option.",
     );
   }
   return found[0];
+}
+
+function isSameNamespace(one: AnyNamespace, other: AnyNamespace): boolean {
+  return one.idFromName("one").toString() === other.idFromName("one").toString();
 }
 
 function spaces(ctx: DurableObjectState, env: unknown): [space: string, namespace: AnyNamespace][] {
@@ -135,13 +169,17 @@ function namespacesOf(where: string, bindings: unknown): [string, AnyNamespace][
   );
 }
 
+/**
+ * A namespace is known by a method of its class. Asking the value itself would not do: the stub of a
+ * service says that it has every method there is, and would call its Worker for it.
+ */
 function isNamespace(value: unknown): value is AnyNamespace {
-  return (
-    (typeof value === "object" || typeof value === "function") &&
-    value !== null &&
-    "idFromString" in value &&
-    "idFromName" in value &&
-    typeof value.idFromString === "function" &&
-    typeof value.idFromName === "function"
-  );
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  let level: unknown = Object.getPrototypeOf(value);
+  if (level === Object.prototype) level = value;
+  while (typeof level === "object" && level !== null) {
+    if (Object.hasOwn(level, "idFromName") && Object.hasOwn(level, "idFromString")) return true;
+    level = Object.getPrototypeOf(level);
+  }
+  return false;
 }

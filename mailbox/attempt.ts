@@ -50,6 +50,8 @@ export class Attempt {
   /** Cancelled while it runs: what it sends still commits if it resolves; if it fails nothing follows. */
   cancelled = false;
   deferredTo: number | undefined;
+  /** Time has passed, and others got in, since it began. */
+  waited = false;
   /** `deleteAll()` inside a sync handler is noted, and done right after the commit. */
   deleteAllRequested = false;
   #state: "running" | "completed" | "ended" = "running";

@@ -8,7 +8,7 @@ import { InvalidOptionError, UnsupportedCallError } from "./errors.ts";
 import { takeBatch } from "./inbox.ts";
 import { checkIncoming } from "./incoming.ts";
 import { answering, parseCall } from "./protocol.ts";
-import { purge, purgeAll, redrive, redriveAll } from "./redrive.ts";
+import { purge, purgeAll, redrive, redriveAll, type Repair } from "./redrive.ts";
 import { statsOf } from "./stats.ts";
 import { cancel, get, parseTarget, reschedule, type Target } from "./target.ts";
 import { storedLetter } from "./letter.ts";
@@ -24,10 +24,10 @@ export function answerCall(engine: Engine, text: unknown): Promise<string> {
   return answering(() => {
     const call = parseCall(text);
     engine.core.ready();
-    if (call.verb === "accept" && "messages" in call) return acceptAll(engine, call.messages);
-    if (call.verb === "deliver" && "batch" in call) return takeBatch(engine.core, call.batch);
-    if (!("args" in call) || typeof call.args !== "string")
-      throw new UnsupportedCallError(`${call.verb} has no arguments.`);
+    engine.core.wake.look();
+    if (call.verb === "accept") return engine.core.surviving(() => acceptAll(engine, call.messages));
+    if (call.verb === "deliver") return engine.core.surviving(() => takeBatch(engine.core, call.batch));
+    if (typeof call.args !== "string") throw new UnsupportedCallError(`${call.verb} has no arguments.`);
     return answerVerb(engine, call.verb, call.args);
   });
 }
@@ -45,10 +45,16 @@ function acceptAll(engine: Engine, messages: unknown): readonly string[] {
 }
 
 async function answerVerb(engine: Engine, verb: string, args: string): Promise<string> {
-  const list: unknown = decodePayload(args);
+  let list: unknown;
+  try {
+    list = decodePayload(args);
+  } catch {
+    // Text that our codec does not write; its error may be one of the end of the stack.
+  }
   if (!Array.isArray(list)) throw new UnsupportedCallError(`${verb} was called without a list of arguments.`);
   // The answer is the codec's text as well: it may hold undefined, and moments of any kind.
-  return encodePayload(await verbs(engine, verb, list[0], list[1]));
+  const [first, second]: unknown[] = list;
+  return encodePayload(await engine.core.surviving(() => verbs(engine, verb, first, second)));
 }
 
 function verbs(engine: Engine, verb: string, first: unknown, second: unknown): unknown {
@@ -71,15 +77,15 @@ function verbs(engine: Engine, verb: string, first: unknown, second: unknown): u
     case "deadLetters":
       return lettersPage(core, optionsOf(first));
     case "deadLetter": {
-      const letter = core.letters.byId(String(first));
+      const letter = core.letters.byId(idOf(first));
       return letter === undefined ? undefined : storedLetter(letter);
     }
     case "redrive":
-      return redrive(core, outbox, String(first), optionsOf(second));
+      return redrive(core, outbox, idOf(first), repairOf(second));
     case "redriveAll":
       return redriveAll(core, outbox, parseFilter(optionsOf(first)));
     case "purge":
-      return purge(core, String(first));
+      return purge(core, idOf(first));
     case "purgeAll":
       return purgeAll(core, parseFilter(optionsOf(first)));
     case "pause":
@@ -89,7 +95,7 @@ function verbs(engine: Engine, verb: string, first: unknown, second: unknown): u
     case "stats":
       return statsOf(core);
     default:
-      throw new UnsupportedCallError(`mailboxCall knows no verb ${JSON.stringify(verb.slice(0, 60))}.`);
+      throw new UnsupportedCallError(`mailboxCall knows no verb ${JSON.stringify(verb)}.`);
   }
 }
 
@@ -102,4 +108,19 @@ function optionsOf(value: unknown): object {
   if (value === undefined) return {};
   if (typeof value === "object" && value !== null) return value;
   throw new InvalidOptionError(`The options are a ${typeof value}; expected an object.`);
+}
+
+/** What is no id names nothing. */
+function idOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** A repair, as it came: its payload is encoded already. */
+function repairOf(value: unknown): Repair {
+  const { text, at }: { readonly text?: unknown; readonly at?: unknown } = optionsOf(value);
+  if (text !== undefined && typeof text !== "string") throw new UnsupportedCallError("A payload is no text.");
+  return {
+    ...(text === undefined ? {} : { text }),
+    ...(at === undefined ? {} : { at: parseMoment(at, "at", clockNow()) }),
+  };
 }

@@ -17,6 +17,17 @@ export function dateOf(at: number): Date {
   return new Date(at);
 }
 
+const TURNS = 24;
+
+/**
+ * Gives what is over at once the turns of the microtask queue to be so: no time passes, nobody else gets
+ * in, and whoever would wait with timers need not. Answers whether it is over.
+ */
+export async function overAtOnce(isOver: () => boolean): Promise<boolean> {
+  for (let turn = 0; turn < TURNS && !isOver(); turn += 1) await Promise.resolve();
+  return isOver();
+}
+
 /** A moment for a person to read, in UTC. */
 export function isoTime(at: number): string {
   return dateOf(at).toISOString();

@@ -3,7 +3,7 @@
 
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
-import { InvalidOptionError, NotSqliteError } from "./errors.ts";
+import { InvalidOptionError, MailboxError, NotSqliteError } from "./errors.ts";
 import { Events, type MailboxEvent } from "./events.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import type { Config } from "./settings.ts";
@@ -55,6 +55,7 @@ export class Core {
   healed = 0;
   readonly #config: () => Config;
   #isReady = false;
+  #steps = 0;
   #isFlushPlanned = false;
   #transactions = 0;
   #isAdoptionCut = false;
@@ -67,7 +68,7 @@ export class Core {
     this.className = className;
     this.#config = config;
     const sql = sqlOf(ctx.storage);
-    this.envelopes = new EnvelopeStore(sql);
+    this.envelopes = new EnvelopeStore(sql, (count) => this.removed(count));
     this.recurrences = new RecurrenceStore(sql);
     this.letters = new DeadLetterStore(sql);
     this.outbox = new OutboxStore(sql);
@@ -141,6 +142,7 @@ export class Core {
     this.adopting = undefined;
     this.alarmToAdopt = undefined;
     this.#isAdoptionCut = false;
+    this.envelopes.wiped();
     this.rolledBack();
   }
 
@@ -167,6 +169,16 @@ export class Core {
     }
   }
 
+  /**
+   * A sync handler's transaction was rolled back: the rows are again what they were at that generation,
+   * and the tables were there before it.
+   */
+  undone(generation: number): void {
+    this.rolledBack();
+    this.#isReady = true;
+    this.generation = generation;
+  }
+
   /** Runs a transaction of the mailbox itself. When it fails, nothing that memory took from it is believed. */
   commit<T>(write: () => T): T {
     const { mark } = this.events;
@@ -179,14 +191,39 @@ export class Core {
     }
   }
 
+  /**
+   * Runs a verb. When it fails because all tables were deleted by a handle that bypasses the mailbox,
+   * nothing of it was done: they are made again, and it is run once more.
+   */
+  surviving<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof MailboxError || schemaVersion(this.storage.sql) > 0) throw error;
+      this.wiped();
+      this.ready();
+      return act();
+    }
+  }
+
   /** A row was added that is due at `due`. */
   added(due: number): void {
     this.movedTo(due);
     if (this.pending !== undefined) this.pending += 1;
   }
 
+  /** Grows with every row that changes: a wake in which it stands still has done nothing. */
+  get progress(): number {
+    return this.generation + this.#steps;
+  }
+
+  step(): void {
+    this.#steps += 1;
+  }
+
   /** A row is now due at `due`: a drain that has selected later ones selects anew. */
   movedTo(due: number): void {
+    this.#steps += 1;
     if (due <= this.selectedUntil) this.generation += 1;
   }
 
@@ -198,10 +235,12 @@ export class Core {
 
   /** Rows left by their own outcome. */
   removed(count: number): void {
+    this.#steps += count;
     if (this.pending !== undefined) this.pending -= count;
   }
 
   pendingCount(): number {
+    this.envelopes.settleAcks();
     this.pending ??= this.envelopes.counts(0).pending;
     return this.pending;
   }
@@ -212,14 +251,27 @@ export class Core {
     const oldestParked = this.envelopes.oldestParked();
     const oldestLetter = this.letters.oldest();
     return Math.min(
-      this.paused ? NEVER : Math.min(this.envelopes.head() ?? NEVER, this.recurrences.head() ?? NEVER),
+      this.paused
+        ? NEVER
+        : Math.min(
+            this.envelopes.head() ?? NEVER,
+            this.recurrences.head() ?? NEVER,
+            this.letters.hookHead() ?? NEVER,
+          ),
       this.meta.get("alarm")?.time ?? NEVER,
       this.meta.get("lease") === undefined ? NEVER : clockNow(),
       this.outboxHead(),
-      this.letters.hookHead() ?? NEVER,
       oldestParked === undefined ? NEVER : oldestParked + PARKED_AGE_MS,
       oldestLetter === undefined ? NEVER : this.retentionAt(oldestLetter),
+      // What one page of retention has left of too many.
+      (this.letterCount ?? 0) > this.config.retentionCount ? clockNow() : NEVER,
     );
+  }
+
+  /** Whether messages are parked whose type this code knows. Reads all that are parked. */
+  hasReleasable(): boolean {
+    if (!this.exists() || this.envelopes.oldestParked() === undefined) return false;
+    return this.envelopes.parkedTypes().some((type) => this.config.handlers.has(type));
   }
 
   /** When the wake looks after a letter's age: a little later than its end, so that many go at once. */

@@ -5,10 +5,18 @@ import { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import { decodePayload } from "./codec.ts";
 import type { Core } from "./core.ts";
+import { dueOfId } from "./ids.ts";
 import { readable, storedLetter } from "./letter.ts";
 import type { Result } from "./decide.ts";
 import { EnvelopeDelivery, type SendBack } from "./delivery.ts";
-import { type Envelope, type EnvelopeOptions, parseOptions, storedError } from "./envelope.ts";
+import {
+  type Envelope,
+  type EnvelopeOptions,
+  type LetterRow,
+  parseOptions,
+  type StoredError,
+  storedError,
+} from "./envelope.ts";
 import { applySchema, type Handler, isAsyncFunction } from "./handlers.ts";
 import { detach } from "./occurrence.ts";
 import type { Outbox } from "./outbox.ts";
@@ -53,8 +61,10 @@ export class Deliverer {
       return undefined;
     }
     // Optimistic first: a healthy first attempt writes nothing before it runs.
-    if (isSuspicious || row.attempt > 0 || options.suspicious === true)
+    if (isSuspicious || row.attempt > 0 || options.suspicious === true) {
+      core.envelopes.endPage();
       return this.#leased(item, handler, options);
+    }
     return this.#run(item, handler, options, false);
   }
 
@@ -67,23 +77,26 @@ export class Deliverer {
     const now = clockNow();
     core.storage.transactionSync(() => {
       core.meta.clear("lease");
+      core.step();
       const error = {
         name: "ObjectDied",
         message:
           "The object died while the handler ran: out of CPU or memory, aborted, or replaced by a deploy.",
       };
-      const result: Result = { kind: "failed", outcome: "crashed", error, retryAfterMs: undefined };
       switch (lease.kind) {
         case "message": {
-          const row = core.envelopes.at({ parked: 0, due: lease.due, id: lease.id });
+          const row = core.envelopes.byId(lease.id, dueOfId(lease.id) ?? lease.due);
           if (row === undefined || row.attempt !== lease.attempt - 1) return;
+          // Rescheduled meanwhile: it is charged all the same, and its new time stands.
+          const retryAfterMs = row.due === lease.due ? undefined : row.due - now;
+          const result: Result = { kind: "failed", outcome: "crashed", error, retryAfterMs };
           const handler = core.config.handlers.get(row.type);
           const policy = this.#policyOf(handler, parseOptions(row.options));
           settle(core, { row, present: undefined }, lease.attempt, result, policy, lease.startedAt, now);
           return;
         }
         case "hook":
-          this.#hookFailed(lease.id, lease.attempt, now);
+          this.#hookFailed(core.letters.byId(lease.id), lease.attempt, error, now);
           return;
         case "alarm": {
           const alarm = core.meta.get("alarm");
@@ -102,7 +115,7 @@ export class Deliverer {
     if (letter === undefined) return false;
     const { onDeadLetter } = core.config;
     if (onDeadLetter === undefined) {
-      core.letters.setHook(letter.id, null, letter.hook_attempt);
+      core.letters.setHook(letter, null, letter.hook_attempt);
       return true;
     }
     const number = letter.hook_attempt + 1;
@@ -115,8 +128,8 @@ export class Deliverer {
       attempt: number,
       startedAt: clockNow(),
     });
-    // Others ran meanwhile: the letter may be gone.
-    if (!core.letters.has(letter.id)) {
+    // Others ran meanwhile: the letter may be gone, or the mailbox paused.
+    if (core.paused || !core.letters.has(letter.id)) {
       core.running = undefined;
       core.meta.clear("lease");
       return true;
@@ -129,12 +142,12 @@ export class Deliverer {
       call: () => onDeadLetter(readable(storedLetter(letter)), delivery),
       completed: () => {
         clearLease(core, attempt);
-        core.letters.setHook(letter.id, null, number);
+        core.letters.setHook(letter, null, number);
       },
-      failed: () =>
+      failed: (result) =>
         core.storage.transactionSync(() => {
           clearLease(core, attempt);
-          this.#hookFailed(letter.id, number, clockNow());
+          if (result.kind !== "expired") this.#hookFailed(letter, number, result.error, clockNow());
         }),
     });
     core.running = undefined;
@@ -264,15 +277,20 @@ export class Deliverer {
     }
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
     const policy = this.#policyOf(handler, options);
+    // Its row can be deleted with those of its page-mates.
+    const isPaged = !leased && item.present === undefined && row.recurrence === null;
     const done = run(core, this.#outbox, {
       attempt,
       isAsync: handler.isAsync,
       timeoutMs: policy.timeoutMs,
+      isPlain: isPaged,
       call: () => handler.handle(payload, delivery),
       completed: (result) => {
         if (attempt.leased) core.meta.clear("lease");
-        if (result.deferredTo === undefined) ack(core, item);
-        else settle(core, item, number, result, policy, startedAt, clockNow());
+        if (result.deferredTo === undefined) {
+          if (isPaged && !attempt.waited && attempt.buffered.length === 0) core.envelopes.ack(row);
+          else ack(core, item);
+        } else settle(core, item, number, result, policy, startedAt, clockNow());
         core.delivered += 1;
         if (core.events.wanted) {
           const now = clockNow();
@@ -292,13 +310,8 @@ export class Deliverer {
           settle(core, item, number, result, policy, startedAt, clockNow());
         }),
     });
-    if (done === undefined) {
-      core.running = undefined;
-      return undefined;
-    }
-    return done.finally(() => {
-      core.running = undefined;
-    });
+    if (done === undefined) core.running = undefined;
+    return done;
   }
 
   /** Keeps a message whose type this code version does not know: another version will. */
@@ -307,7 +320,7 @@ export class Deliverer {
     core.storage.transactionSync(() => {
       const row = item.present === undefined ? item.row : detach(core, item.present);
       if (row === undefined) return;
-      core.envelopes.move(row, { ...row, parked: Math.max(1, clockNow()), moved: 1 });
+      if (core.envelopes.move(row, { ...row, parked: Math.max(1, clockNow()), moved: 1 })) core.step();
       core.raise({ event: "parked", id: row.id, type: row.type });
     });
     return undefined;
@@ -339,8 +352,11 @@ export class Deliverer {
     return resolvePolicy(policy, handler?.policy, options.policy);
   }
 
-  #hookFailed(id: string, attempt: number, now: number): void {
-    const isLast = attempt >= HOOK_ATTEMPTS;
-    this.#core.letters.setHook(id, isLast ? null : now + HOOK_BACKOFF_MS * attempt, attempt);
+  #hookFailed(letter: LetterRow | undefined, attempt: number, error: StoredError, now: number): void {
+    if (letter === undefined) return;
+    const { id, type } = letter;
+    const nextAt = attempt < HOOK_ATTEMPTS ? now + HOOK_BACKOFF_MS * attempt : undefined;
+    this.#core.letters.setHook(letter, nextAt ?? null, attempt);
+    this.#core.raise({ event: "hookFailed", id, type, attempt, maxAttempts: HOOK_ATTEMPTS, error, nextAt });
   }
 }

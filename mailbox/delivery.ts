@@ -106,8 +106,17 @@ export class EnvelopeDelivery implements Delivery {
     return this.#attempt.signal;
   }
 
-  // An own function, so that `const { defer } = delivery` works.
-  readonly defer = (when: Date | Duration): void => {
+  // Functions of their own, so that `const { defer } = delivery` works; made when somebody looks.
+  get defer(): (when: Date | Duration) => void {
+    return (when) => this.#defer(when);
+  }
+
+  get reply(): Reply {
+    return (type: string, payload?: unknown, options?: SendOptions): string =>
+      this.#sendBack(this.#parsed.from, type, payload, options);
+  }
+
+  #defer(when: Date | Duration): void {
     if (this.#attempt.state !== "running") {
       throw new AttemptEndedError(
         `The attempt of ${this.type} ${this.id} has ended, so it cannot be deferred any more.`,
@@ -121,10 +130,7 @@ export class EnvelopeDelivery implements Delivery {
     const now = clockNow();
     this.#attempt.deferredTo =
       when instanceof Date ? parseMoment(when, "when", now) : now + parseDuration(when, "when");
-  };
-
-  readonly reply: Reply = (type: string, payload?: unknown, options?: SendOptions): string =>
-    this.#sendBack(this.#parsed.from, type, payload, options);
+  }
 
   get #parsed(): EnvelopeOptions {
     this.#options ??= parseOptions(this.#row.options);

@@ -2,16 +2,17 @@
 // other requests in between, and ends with the one alarm that the rows ask for. It ends early after
 // ten seconds; what is left is the next wake's.
 
-import { now as clockNow, sleep } from "./clock.ts";
+import { after, now as clockNow, overAtOnce, sleep } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Deliverer } from "./deliver.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { presentEnvelope, takeUp } from "./occurrence.ts";
+import { compareDue, cutOf, isBehind } from "./order.ts";
 import type { Item } from "./outcome.ts";
 import type { Relay } from "./relay.ts";
 import { NEVER } from "./wake.ts";
 
-const PAGES: readonly number[] = [1, 10, 100, 256];
+const PAGES: readonly number[] = [1, 10, 100, 512];
 const PAGE_UNITS = 1024 * 1024;
 const SLOW_PAGE_MS = 50;
 const WAKE_MS = 10_000;
@@ -19,6 +20,10 @@ const WAKE_MS = 10_000;
 const LINGER_MS = 1_000;
 const LATE_MS = 1_500;
 const LATE_FIRST_MS = 100;
+/** After so many wakes in a row that changed nothing though something was due, the next ones wait. */
+const IDLE_WAKES = 5;
+const LOOP_FIRST_MS = 1_000;
+const LOOP_MAX_MS = 5 * 60 * 1000;
 
 export class Drain {
   readonly #core: Core;
@@ -27,6 +32,7 @@ export class Drain {
   readonly #housekeeping: Housekeeping;
   #current: Promise<void> | undefined;
   #isFirst = true;
+  #idleWakes = 0;
   /** The user's alarm has run last, so messages that are due before it is again go first. */
   #owesMessages = false;
 
@@ -51,19 +57,24 @@ export class Drain {
     const scheduledTime = info?.scheduledTime ?? 0;
     core.wake.begin();
     core.events.startWake();
+    const progress = core.progress;
+    let earliest: number;
     try {
+      // Without a mailbox on disk, the alarm that fired is none of its own.
+      if (info?.scheduledTime !== undefined && !core.exists()) core.alarmToAdopt ??= info.scheduledTime;
       core.ready();
       const suspiciousUntil = this.#suspiciousUntil(info);
       this.#isFirst = false;
       const lease = core.meta.get("lease");
       if (lease !== undefined) this.#deliverer.recover(lease);
-      this.#housekeeping.start();
+      await this.#housekeeping.start();
       await this.#loop(suspiciousUntil);
       if (core.meta.get("suspiciousUntil") !== undefined && this.#isPast(suspiciousUntil)) {
         core.meta.clear("suspiciousUntil");
       }
       this.#housekeeping.end();
       this.#relay.leave();
+      earliest = this.#earliest(progress);
     } catch (error) {
       core.running = undefined;
       core.rolledBack();
@@ -72,7 +83,7 @@ export class Drain {
     } finally {
       core.selectedUntil = Number.NEGATIVE_INFINITY;
     }
-    core.wake.end(scheduledTime);
+    core.wake.end(scheduledTime, earliest);
     core.events.endWake();
     this.#tellAfterCommit();
   }
@@ -85,9 +96,33 @@ export class Drain {
   #suspiciousUntil(info: AlarmInvocationInfo | undefined): number {
     const marked = this.#core.meta.get("suspiciousUntil") ?? Number.NEGATIVE_INFINITY;
     if (info?.scheduledTime === undefined) return marked;
-    const late = clockNow() - info.scheduledTime;
-    const isSuspicious = info.retryCount > 0 || late >= LATE_MS || (this.#isFirst && late >= LATE_FIRST_MS);
-    return isSuspicious ? Math.max(marked, clockNow()) : marked;
+    const now = clockNow();
+    const late = now - info.scheduledTime;
+    const isSuspicious = info.retryCount > 0 || late >= LATE_MS || (this.#isFirst && this.#isLate(now, late));
+    return isSuspicious ? Math.max(marked, now) : marked;
+  }
+
+  /** A death ends the instance, and what it died of is still there: overdue, whoever has armed since. */
+  #isLate(now: number, late: number): boolean {
+    return Math.max(late, now - this.#messagesHead()) >= LATE_FIRST_MS;
+  }
+
+  /**
+   * Breaks a loop: before which moment the next wake is not. Whatever is due and yet cannot be done,
+   * because a row is broken or because of a bug, must not be woken for over and over at once.
+   */
+  #earliest(progress: number): number {
+    const core = this.#core;
+    const now = clockNow();
+    if (core.progress !== progress || core.head() > now) {
+      this.#idleWakes = 0;
+      return 0;
+    }
+    this.#idleWakes += 1;
+    if (this.#idleWakes < IDLE_WAKES) return 0;
+    const nextAt = now + Math.min(LOOP_MAX_MS, LOOP_FIRST_MS * 2 ** (this.#idleWakes - IDLE_WAKES));
+    core.raise({ event: "looping", wakes: this.#idleWakes, nextAt });
+    return nextAt;
   }
 
   /** Whether everything that was suspicious has had its run. */
@@ -100,40 +135,102 @@ export class Drain {
     const startedAt = clockNow();
     let level = 0;
     let lingered = 0;
+    let rounds = 0;
+    let restedAt = startedAt;
     for (;;) {
+      // A commit lets in who waits for the object; the runtime may look after sockets and timers only
+      // when nothing else can run.
+      if (clockNow() - restedAt > SLOW_PAGE_MS) {
+        await sleep(0);
+        restedAt = clockNow();
+      }
       core.ready();
       this.#relay.start();
       const now = clockNow();
       if (now - startedAt >= WAKE_MS) return;
       if (await this.#runAlarmIfDue(suspiciousUntil)) continue;
-      const page = core.paused || this.#messagesHead() > now ? [] : this.#page(now, PAGES[level] ?? 1);
-      if (page.length > 0) {
+      if (!core.paused && this.#messagesHead() <= now) {
         this.#owesMessages = false;
-        await this.#deliverPage(page, suspiciousUntil);
+        const { progress } = core;
+        // Empty when all that was due are missed occurrences: skipping them is progress too.
+        await this.#deliverPage(this.#page(now, PAGES[level] ?? 1), suspiciousUntil);
         await core.storage.sync();
         core.events.flush();
+        if (core.progress === progress) return;
         if (clockNow() - now > SLOW_PAGE_MS) level = 0;
         else if (level < PAGES.length - 1) level += 1;
         continue;
       }
       level = 0;
-      if (await this.#deliverer.runHook(now)) continue;
+      if (!core.paused && (await this.#runHook(now))) continue;
+      if (this.#relay.rounds !== rounds) lingered = 0;
       if (!this.#relay.isBusy || lingered >= LINGER_MS) return;
       // A batch in flight holds up nobody: whoever sends meanwhile ends the wait.
-      const poked = core.wake.poked();
-      const wait = Math.min(LINGER_MS - lingered, Math.max(1, core.head() - now));
-      await Promise.race([poked, sleep(wait)]);
+      rounds = this.#relay.rounds;
+      await this.#poked(Math.min(LINGER_MS - lingered, Math.max(1, core.head() - now)));
+      // Never in the middle of another request's transaction.
+      await core.storage.sync();
       lingered += Math.max(1, clockNow() - now);
     }
+  }
+
+  async #runHook(now: number): Promise<boolean> {
+    let hadOne = false;
+    const run = this.#deliverer.runHook(now).then((had) => {
+      hadOne = had;
+    });
+    await this.#beside(run);
+    if (hadOne) this.#core.step();
+    return hadOne;
+  }
+
+  /** Waits until a row is written, a batch has landed, what else is waited for is over, or time has passed. */
+  async #poked(ms: number, over?: Promise<void>): Promise<void> {
+    let cancel = (): void => {};
+    const ways = [this.#core.wake.poked()];
+    if (over !== undefined) ways.push(over);
+    if (ms !== NEVER) {
+      ways.push(
+        new Promise((resolve) => {
+          cancel = after(ms, resolve);
+        }),
+      );
+    }
+    await Promise.race(ways).finally(cancel);
+  }
+
+  /** Waits for what runs. Beside it the outbox travels: a slow handler holds up nobody elsewhere. */
+  async #beside(run: Promise<void>): Promise<void> {
+    const state = { isOver: false };
+    const over = run.finally(() => {
+      state.isOver = true;
+    });
+    if (await overAtOnce(() => state.isOver)) return over;
+    // From here on others get in.
+    this.#core.envelopes.endPage();
+    while (!state.isOver) {
+      const now = clockNow();
+      const head = this.#core.exists() ? this.#core.outboxHead() : NEVER;
+      await this.#poked(Math.max(1, head - now), over);
+      if (state.isOver) break;
+      await this.#core.storage.sync();
+      this.#relay.start();
+    }
+    return over;
   }
 
   /** The next due items, recurrences and messages together, in the order of (due, id). */
   #page(now: number, count: number): Item[] {
     const core = this.#core;
     const messages = core.envelopes.due(now, count, PAGE_UNITS);
-    const recurrences = core.recurrences.due(now, count);
+    const recurrences = core.recurrences.due(now, count, PAGE_UNITS);
     core.selectedUntil = messages.at(-1)?.due ?? now;
     if (recurrences.length === 0) return messages.map((row) => ({ row, present: undefined }));
+    // Either list may have been cut by its size; and what is taken up may move behind a recurrence that
+    // was left out, because of the count, when it was read.
+    const planned = recurrences.map((row) => presentEnvelope(row, row.next_due ?? row.planned));
+    const last = planned.length === count ? planned.at(-1) : cutOf(planned, PAGE_UNITS);
+    const cuts = [cutOf(messages, PAGE_UNITS), last];
     const items: Item[] = messages.map((row) => ({ row, present: undefined }));
     for (const row of recurrences) {
       const present = takeUp(core, row);
@@ -142,19 +239,27 @@ export class Drain {
     }
     core.selectedUntil = now;
     return items
-      .sort((a, b) => a.row.due - b.row.due || (a.row.id < b.row.id ? -1 : 1))
-      .slice(0, Math.max(count, 1));
+      .filter(({ row }) => !isBehind(row, cuts))
+      .sort((a, b) => compareDue(a.row, b.row))
+      .slice(0, count);
   }
 
   async #deliverPage(page: readonly Item[], suspiciousUntil: number): Promise<void> {
     const core = this.#core;
     const generation = core.generation;
-    for (const item of page) {
-      const done = this.#deliverer.deliver(item, item.row.due <= suspiciousUntil);
-      if (done !== undefined) await done;
-      // Something else than an ack has changed the rows: what was selected may no longer be next.
-      if (core.generation !== generation) return;
-      if (done !== undefined && this.#isInterrupted()) return;
+    const startedAt = clockNow();
+    try {
+      for (const item of page) {
+        const done = this.#deliverer.deliver(item, item.row.due <= suspiciousUntil);
+        if (done !== undefined) await this.#beside(done);
+        // Something else than an ack has changed the rows: what was selected may no longer be next.
+        if (core.generation !== generation) return;
+        if (done !== undefined && this.#isInterrupted()) return;
+        // The page was chosen before it was slow: others get in between, and the wake counts its time.
+        if (clockNow() - startedAt > SLOW_PAGE_MS) return;
+      }
+    } finally {
+      core.envelopes.endPage();
     }
   }
 
@@ -172,7 +277,8 @@ export class Drain {
     // An alarm that always sets itself to the present does not starve the mailbox.
     if (this.#owesMessages && !core.paused && this.#messagesHead() < alarm.time) return false;
     this.#owesMessages = true;
-    await this.#deliverer.runAlarm(alarm, alarm.time <= suspiciousUntil);
+    await this.#beside(this.#deliverer.runAlarm(alarm, alarm.time <= suspiciousUntil));
+    core.step();
     await core.storage.sync();
     core.events.flush();
     return true;

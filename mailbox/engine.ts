@@ -4,13 +4,13 @@
 import { accept } from "./accept.ts";
 import { addressOf } from "./address.ts";
 import { type Attempt, currentAttempt, type Outgoing } from "./attempt.ts";
-import { after } from "./clock.ts";
+import { after, now as clockNow } from "./clock.ts";
 import { decodePayload } from "./codec.ts";
 import { Core } from "./core.ts";
 import { Deliverer } from "./deliver.ts";
 import { Drain } from "./drain.ts";
 import type { Accepting, From } from "./envelope.ts";
-import { NoReplyAddressError, RefusedInHandlerError, UnknownTypeError } from "./errors.ts";
+import { MailboxError, NoReplyAddressError, RefusedInHandlerError, UnknownTypeError } from "./errors.ts";
 import { ruleOf } from "./every.ts";
 import { applySchema } from "./handlers.ts";
 import { overrideContext } from "./host.ts";
@@ -37,6 +37,8 @@ export class Engine {
     );
     this.drain = new Drain(core, deliverer, new Relay(core, this.outbox));
     overrideContext(core);
+    // At once: what the constructor does next may arm the mailbox' own alarm.
+    if (!core.exists()) void core.adopt();
     // Before any event is delivered, and after the subclass's constructor.
     void ctx.blockConcurrencyWhile(() => this.#start());
   }
@@ -56,23 +58,29 @@ export class Engine {
       return out.message.id;
     }
     attempt?.count([out]);
-    return this.#write(out, attempt);
+    return this.core.surviving(() => this.#write(out, attempt));
   }
 
   /** Sends many, all or none. */
   submitAll(outs: readonly Outgoing[]): readonly string[] {
     const { attempt } = this;
     this.core.ready();
-    for (const out of outs) this.#check(out);
+    const counts = new Map<string, number>();
+    for (const out of outs) {
+      const before = out.to === "other" ? (counts.get(out.target) ?? 0) : 0;
+      if (out.to === "other") counts.set(out.target, before + 1);
+      this.#check(out, before);
+    }
     if (attempt?.mode === "async") {
       attempt.buffer(outs);
       return outs.map((out) => out.message.id);
     }
     attempt?.count(outs);
-    return this.core.commit(() => {
-      if (attempt === undefined && isBulk(outs)) return this.#writeBulk(outs.map((out) => out.message));
-      return outs.map((out) => this.#write(out, attempt));
-    });
+    const write = (): readonly string[] =>
+      attempt === undefined && isBulk(outs)
+        ? this.#writeBulk(outs.map((out) => out.message))
+        : outs.map((out) => this.#write(out, attempt));
+    return this.core.surviving(() => this.core.commit(write));
   }
 
   /** Refuses what cannot be part of a sync handler's one commit. @throws {RefusedInHandlerError} */
@@ -115,14 +123,18 @@ export class Engine {
     return messages.map((message) => message.id);
   }
 
-  /** Everything that can be refused is refused here, before anything is written. */
-  #check(out: Outgoing): void {
+  /**
+   * Everything that can be refused is refused here, before anything is written.
+   *
+   * @param before how many to the same target are sent together with it, and were checked before
+   */
+  #check(out: Outgoing, before = 0): void {
     const { core } = this;
     const { message } = out;
     checkSize(core, message.payload);
     if (out.to === "other") {
       // Whether the type is known is the target's to say; if it is not, it keeps the message.
-      this.outbox.checkRoom(out.target, 1 + (this.attempt?.countTo(out.target) ?? 0));
+      this.outbox.checkRoom(out.target, 1 + before + (this.attempt?.countTo(out.target) ?? 0));
       return;
     }
     this.checkType(message);
@@ -149,6 +161,9 @@ export class Engine {
     options: SendOptions | undefined,
   ): string {
     const { ctx, env } = this.core;
+    if (from?.id === ctx.id.toString()) {
+      return this.submit({ to: "self", message: outgoing({ kind: "now" }, type, payload, options) });
+    }
     const target = from === undefined ? undefined : addressOf(ctx, env, from);
     if (target === undefined) {
       throw new NoReplyAddressError(
@@ -166,8 +181,15 @@ export class Engine {
    */
   async #start(): Promise<void> {
     const { core } = this;
-    if (!core.exists()) await core.adopt();
-    if (core.exists() && (await core.wake.check())) this.#lookAgain();
+    await core.adopting;
+    try {
+      if (core.exists() && (await core.wake.check())) this.#lookAgain();
+      // Whatever it was woken for, a wake is what releases them.
+      if (core.hasReleasable()) core.wake.arm(clockNow());
+    } catch (error) {
+      // Settings that are wrong: every verb says so, and the object lives.
+      if (!(error instanceof MailboxError)) throw error;
+    }
   }
 
   /** The alarm may be the one that this instance was started for. If it does not run, it was lost. */

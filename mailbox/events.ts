@@ -58,6 +58,14 @@ export type MailboxEvent =
       readonly nextAt: number;
     }
   | { readonly event: "alarmDropped"; readonly error: StoredError }
+  | ({
+      readonly event: "hookFailed";
+      readonly attempt: number;
+      readonly maxAttempts: number;
+      readonly error: StoredError;
+      /** Undefined when it was the last. */
+      readonly nextAt: number | undefined;
+    } & EventMessage)
   | { readonly event: "outboxForked"; readonly target: string }
   | {
       readonly event: "outboxGap";
@@ -176,7 +184,12 @@ export class Events {
   }
 
   #toConsole(event: MailboxEvent): void {
-    if (event.event !== "attemptFailed" && event.event !== "deadLettered" && event.event !== "alarmDropped")
+    if (
+      event.event !== "attemptFailed" &&
+      event.event !== "deadLettered" &&
+      event.event !== "alarmDropped" &&
+      event.event !== "hookFailed"
+    )
       return;
     this.#consoleLines += 1;
     if (this.#consoleLines > CONSOLE_LINES_A_WAKE) return;
@@ -196,6 +209,12 @@ export class Events {
           `durable-mailbox: ${event.type} ${event.id} is a dead letter (${event.reason}) after ${event.attempts} attempts${detail}`,
         );
         break;
+      case "hookFailed":
+        writeConsoleLine(
+          "warn",
+          `durable-mailbox: onDeadLetter failed for ${event.type} ${event.id}, attempt ${event.attempt} of ${event.maxAttempts}; ${event.nextAt === undefined ? "it is not tried again" : `next ${isoTime(event.nextAt)}`}${detail}`,
+        );
+        break;
       case "alarmDropped":
         writeConsoleLine(
           "error",
@@ -205,11 +224,16 @@ export class Events {
     }
   }
 
-  #guarded(tell: () => void): void {
-    try {
-      tell();
-    } catch {
+  #guarded(tell: () => unknown): void {
+    const failed = (): void => {
       this.#failures += 1;
+    };
+    try {
+      const answer = tell();
+      // An async listener answers a promise, whatever its type says.
+      if (answer instanceof Promise) answer.catch(failed);
+    } catch {
+      failed();
     }
   }
 }

@@ -163,7 +163,11 @@ export function declare(
   }
   const first = firstPlanned(rule, { now, ...(made.startAt === undefined ? {} : { startAt: made.startAt }) });
   const isOver = first === undefined || (made.until !== undefined && first > made.until);
-  if (row !== undefined) forsake(core, row);
+  // One of the old times that waits by itself is skipped; one that runs ends as it will.
+  if (row !== undefined && dropWaiting(core, row) && !isRunning(core, row)) {
+    const { planned } = row;
+    core.raise({ event: "skipped", id, type: row.type, count: 1, from: planned, to: planned });
+  }
   core.recurrences.put({
     id,
     type: message.type,
@@ -205,22 +209,27 @@ export function endRecurrence(core: Core, id: string): boolean {
   const row = core.recurrences.byId(id);
   if (row === undefined) return false;
   core.recurrences.delete(id);
-  forsake(core, row);
+  dropWaiting(core, row);
+  if (core.running !== undefined && isRunning(core, row)) {
+    core.running.cancelled = true;
+    core.running.abort(new Error("The recurrence was cancelled."));
+  }
   core.generation += 1;
+  if (row.ended === 1) return false;
   core.raise({ event: "cancelled", id, type: row.type });
-  return row.ended === 0;
+  return true;
 }
 
-/** Cancels the present occurrence of a recurrence, waiting or running, without moving on. */
-function forsake(core: Core, row: RecurrenceRow): void {
-  const id = occurrenceId(row.id, row.planned);
-  const envelope = core.envelopes.byId(id, row.planned);
-  if (envelope !== undefined && core.envelopes.delete(envelope)) core.changed(1);
-  const { running } = core;
-  if (running?.subject.kind === "message" && running.subject.id === id) {
-    running.cancelled = true;
-    running.abort(new Error("The recurrence was cancelled, or declared with other times."));
-  }
+function isRunning({ running }: Core, row: RecurrenceRow): boolean {
+  return running?.subject.kind === "message" && running.subject.id === occurrenceId(row.id, row.planned);
+}
+
+/** Deletes the present occurrence, if it is a message of its own by now; whether it was. */
+function dropWaiting(core: Core, row: RecurrenceRow): boolean {
+  const envelope = core.envelopes.byId(occurrenceId(row.id, row.planned), row.planned);
+  if (envelope === undefined || !core.envelopes.delete(envelope)) return false;
+  core.changed(1);
+  return true;
 }
 
 function policyText(options: string | null): string | undefined {

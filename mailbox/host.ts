@@ -3,14 +3,22 @@
 
 import { type Attempt, currentAttempt, inScope, type Outgoing, runningAttempt } from "./attempt.ts";
 import type { Core } from "./core.ts";
-import { RefusedInHandlerError } from "./errors.ts";
+import { InvalidOptionError, RefusedInHandlerError } from "./errors.ts";
 import { alarmMembers } from "./user-alarm.ts";
 
 type Members = Partial<Record<string | symbol, unknown>>;
 
+const withMailbox = new WeakSet<DurableObjectState>();
+
 /** Puts the overrides in place. A handle on storage that was taken before this bypasses them. */
 export function overrideContext(core: Core): void {
   const { ctx } = core;
+  if (withMailbox.has(ctx)) {
+    throw new InvalidOptionError(
+      "This object has a mailbox already, and two of them would be in each other's rows; an Actor has one, and so has a class wrapped by withTaskManager.",
+    );
+  }
+  withMailbox.add(ctx);
   const alarm = alarmMembers(core);
   const storage = overlay(core.storage, {
     ...alarm,

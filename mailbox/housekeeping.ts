@@ -10,20 +10,23 @@ import { advance } from "./occurrence.ts";
 
 const PAGE = 100;
 const PAGE_UNITS = 1024 * 1024;
+const FORGET_EVERY_MS = 60 * 60 * 1000;
 
 export class Housekeeping {
   readonly #core: Core;
   /** A code version releases once: what it parks later it does not know. */
   #hasReleased = false;
+  #forgetAt = 0;
+  #forgottenUpTo = "";
 
   constructor(core: Core) {
     this.#core = core;
   }
 
   /** Before the first delivery. */
-  start(): void {
+  async start(): Promise<void> {
     if (this.#core.envelopes.oldestParked() === undefined) return;
-    if (!this.#hasReleased) this.#release();
+    if (!this.#hasReleased) await this.#release();
     this.#giveUp();
   }
 
@@ -31,6 +34,7 @@ export class Housekeeping {
   end(): void {
     const core = this.#core;
     const now = clockNow();
+    this.#forget(now);
     const oldest = core.letters.oldest();
     if (oldest === undefined) return;
     let deleted = 0;
@@ -41,11 +45,36 @@ export class Housekeeping {
     if (tooMany > 0)
       deleted += core.letters.deleteOldest(Number.MAX_SAFE_INTEGER, Math.min(tooMany, PAGE * 10));
     if (deleted === 0) return;
+    core.step();
     core.letterCount -= deleted;
     core.raise({ event: "retentionDeleted", count: deleted });
   }
 
-  #release(): void {
+  /**
+   * Forgets senders that nothing more can come of, and lanes that were not used for so long that their
+   * target has forgotten them. A few at a time: every new instance looks at some, and then every hour.
+   */
+  #forget(now: number): void {
+    if (now < this.#forgetAt) return;
+    this.#forgetAt = now + FORGET_EVERY_MS;
+    const { outbox, config } = this.#core;
+    // Ids are as good as random, so a random place finds others each time.
+    const place = Math.floor(Math.random() * 0x10000).toString(16);
+    const senders = outbox.sendersFrom(place, PAGE);
+    if (senders.length < PAGE) senders.push(...outbox.sendersFrom("", PAGE));
+    for (const { sender, epoch, keep_until } of senders) {
+      if (keep_until <= now) outbox.forgetSender(sender, epoch);
+    }
+    // A lane that begins anew has another epoch, so its numbers are not mistaken for the old ones.
+    const unusedSince = now - config.outboxMaxAgeMs * 2;
+    const targets = outbox.targetsFrom(this.#forgottenUpTo, PAGE);
+    this.#forgottenUpTo = targets.length < PAGE ? "" : (targets.at(-1)?.target ?? "");
+    for (const { target, next_try, has_rows } of targets) {
+      if (has_rows === 0 && next_try < unusedSince) outbox.forgetTarget(target);
+    }
+  }
+
+  async #release(): Promise<void> {
     const core = this.#core;
     const known = core.envelopes.parkedTypes().filter((type) => core.config.handlers.has(type));
     for (const type of known) {
@@ -62,6 +91,9 @@ export class Housekeeping {
         if (after === undefined) break;
         for (const row of page) this.#unpark(row);
         count += page.length;
+        // The page is committed, and other requests get in between.
+        await core.storage.sync();
+        core.ready();
       }
       core.raise({ event: "released", type, count });
     }
@@ -69,7 +101,8 @@ export class Housekeeping {
   }
 
   #unpark(row: Envelope): void {
-    this.#core.envelopes.move(row, { ...row, parked: 0, moved: row.due === dueOfId(row.id) ? 0 : 1 });
+    const moved = row.due === dueOfId(row.id) ? 0 : 1;
+    if (this.#core.envelopes.move(row, { ...row, parked: 0, moved })) this.#core.step();
   }
 
   #giveUp(): void {

@@ -5,8 +5,9 @@ import { acceptFromOutbox } from "./accept.ts";
 import { now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
 import { MailboxError } from "./errors.ts";
-import { checkBatch, checkIncoming } from "./incoming.ts";
-import type { Batch, BatchAnswer } from "./protocol.ts";
+import { sentOfId } from "./ids.ts";
+import { checkBatch, checkIncoming, type UncheckedBatch } from "./incoming.ts";
+import type { BatchAnswer } from "./protocol.ts";
 
 /** Takes what is new of a batch, up to the room there is. */
 export function takeBatch(core: Core, batch: unknown): BatchAnswer {
@@ -14,8 +15,9 @@ export function takeBatch(core: Core, batch: unknown): BatchAnswer {
   return core.commit(() => take(core, checked));
 }
 
-function take(core: Core, batch: Batch): BatchAnswer {
-  const known = core.outbox.sender(batch.sender, batch.epoch);
+function take(core: Core, batch: UncheckedBatch): BatchAnswer {
+  const now = clockNow();
+  const known = core.outbox.sender(batch.sender, batch.epoch, now);
   const first = batch.messages[0];
   if (first === undefined) return { kind: "taken", upTo: known?.last_n ?? 0, full: false, refused: [] };
   const reached = known?.last_n ?? 0;
@@ -30,7 +32,7 @@ function take(core: Core, batch: Batch): BatchAnswer {
           : first.n <= reached && (batch.messages.at(-1)?.n ?? 0) < reached;
     if (isForked) return { kind: "fork" };
   }
-  if (batch.confirmed !== null && batch.confirmed.n > reached) {
+  if (batch.confirmed !== null && batch.confirmed.n > reached && isRecent(batch.confirmed.id, batch, now)) {
     // This object was put back: what it had confirmed is gone from it, and from the sender too.
     core.raise({ event: "outboxGap", sender: batch.sender, expected: batch.confirmed.n, received: reached });
   }
@@ -46,7 +48,7 @@ function take(core: Core, batch: Batch): BatchAnswer {
       break;
     }
     try {
-      const checked = checkIncoming(core, message);
+      const checked = checkIncoming(core, message.content);
       acceptFromOutbox(core, { ...checked, options: { ...checked.options, from: batch.from } });
       room -= 1;
     } catch (error) {
@@ -57,7 +59,12 @@ function take(core: Core, batch: Batch): BatchAnswer {
     last = { n: message.n, id: message.id };
   }
   if (last !== undefined) {
-    core.outbox.putSender(batch.sender, batch.epoch, last.n, last.id, clockNow() + batch.keepMs);
+    core.outbox.putSender(batch.sender, batch.epoch, last.n, last.id, now + batch.keepMs);
   }
   return { kind: "taken", upTo: last?.n ?? reached, full, refused };
+}
+
+/** Whether the sender is surely remembered still, if it was not for a restore: what it sent is not old enough to forget. */
+function isRecent(id: string, { keepMs }: UncheckedBatch, now: number): boolean {
+  return (sentOfId(id) ?? now) > now - keepMs;
 }

@@ -23,10 +23,47 @@ const EARLIEST_MS = -8.64e15;
 /** Two clocks may differ by this, and a moment that the sender accepted is not refused here. */
 const SKEW_MS = 24 * 60 * 60 * 1000;
 
+/** A batch whose messages are still to be checked, one by one: one that is refused holds up no other. */
+export interface UncheckedBatch extends Omit<Batch, "messages"> {
+  readonly messages: readonly { readonly n: number; readonly id: string; readonly content: unknown }[];
+}
+
+const BATCH_MESSAGES = 1_000;
+const ID_UNITS = 2_048;
+
+/** Parses a batch of another actor's outbox. @throws {UnsupportedCallError} */
+export function checkBatch(value: unknown): UncheckedBatch {
+  const { sender, epoch, confirmed, keepMs, from, messages } = record(value, "a batch");
+  if (!Array.isArray(messages) || messages.length > BATCH_MESSAGES)
+    throw malformed(`its batch is no list of at most ${BATCH_MESSAGES} messages`);
+  let before = 0;
+  const parsed = messages.map((message: unknown) => {
+    const { n, id } = record(message, "a message");
+    const number = whole(n, before + 1, Number.MAX_SAFE_INTEGER, "the number of a message");
+    before = number;
+    return { n: number, id: text(id, ID_UNITS, "the id of a message"), content: message };
+  });
+  return {
+    sender: text(sender, 128, "the sender"),
+    epoch: text(epoch, 64, "the epoch"),
+    confirmed: confirmed === null || confirmed === undefined ? null : checkConfirmed(confirmed),
+    keepMs: Math.ceil(within(keepMs, 1, MAX_AHEAD_MS * 2, "keepMs")),
+    from: checkFrom(from),
+    messages: parsed,
+  };
+}
+
+function checkConfirmed(value: unknown): { n: number; id: string } {
+  const { n, id } = record(value, "what was confirmed");
+  return {
+    n: whole(n, 1, Number.MAX_SAFE_INTEGER, "the number confirmed"),
+    id: text(id, ID_UNITS, "the id confirmed"),
+  };
+}
+
 /** Parses a message that another isolate sends. @throws typed errors that name the field */
 export function checkIncoming(core: Core, value: unknown): Accepting {
-  if (typeof value !== "object" || value === null) throw malformed("a message is not an object");
-  const message = value as Partial<Record<keyof Accepting, unknown>>;
+  const message: Partial<Record<keyof Accepting, unknown>> = record(value, "a message");
   const { id, due, type, payload, key, ifPending, options, immediate, declaration } = message;
   if (declaration !== undefined) return checkDeclaration(core, message, declaration);
   const named = typeof id === "string" ? parseId(id) : undefined;
@@ -54,52 +91,13 @@ export function checkIncoming(core: Core, value: unknown): Accepting {
   };
 }
 
-const BATCH_MESSAGES = 1_000;
-
-/** Parses the frame of a batch; each message is parsed by itself, so that one that is refused holds up no other. */
-export function checkBatch(value: unknown): Batch {
-  if (typeof value !== "object" || value === null) throw malformed("a batch is not an object");
-  const { sender, epoch, confirmed, keepMs, from, messages } = value as Partial<Record<keyof Batch, unknown>>;
-  if (typeof sender !== "string" || sender.length > 128) throw malformed("the batch has no sender");
-  if (typeof epoch !== "string" || epoch.length > 64) throw malformed("the batch has no epoch");
-  if (!Array.isArray(messages) || messages.length > BATCH_MESSAGES)
-    throw malformed("the batch has no messages");
-  const numbered: unknown[] = messages;
-  for (const message of numbered) {
-    const { n, id } = (typeof message === "object" && message !== null ? message : {}) as Record<
-      string,
-      unknown
-    >;
-    if (typeof n !== "number" || !Number.isSafeInteger(n) || typeof id !== "string" || id.length > 2_048) {
-      throw malformed("a message of the batch has no number");
-    }
-  }
-  return {
-    sender,
-    epoch,
-    confirmed: confirmed === null || confirmed === undefined ? null : checkConfirmed(confirmed),
-    keepMs: within(keepMs, 0, MAX_AHEAD_MS * 2, "keepMs"),
-    from: checkFrom(from),
-    // Numbers and ids were checked; the rest is, when it is taken.
-    messages: numbered as Batch["messages"],
-  };
-}
-
-function checkConfirmed(value: unknown): NonNullable<Batch["confirmed"]> {
-  const { n, id } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  if (typeof id !== "string" || id.length > 2_048) throw malformed("what the batch confirms has no id");
-  return { n: within(n, 0, Number.MAX_SAFE_INTEGER, "confirmed"), id };
-}
-
 function checkDeclaration(
   core: Core,
   { id, type, payload, options }: Partial<Record<keyof Accepting, unknown>>,
   value: unknown,
 ): Accepting {
-  if (typeof value !== "object" || value === null) throw malformed("its declaration is not an object");
-  const { key, every, startAt, until, times, missed, policy } = value as Partial<
-    Record<keyof Declaration, unknown>
-  >;
+  const { key, every, startAt, until, times, missed, policy }: Partial<Record<keyof Declaration, unknown>> =
+    record(value, "its declaration");
   const checkedType = checkTypeName(type);
   const checkedKey = key === "" ? "" : checkKey(key);
   if (id !== recurrenceId(checkedType, checkedKey)) throw malformed("its id is not that of its recurrence");
@@ -112,9 +110,9 @@ function checkDeclaration(
     // ruleOf parses it, whatever it is.
     every: every as Every,
     missed,
-    ...(startAt === undefined ? {} : { startAt: finite(startAt, "startAt") }),
-    ...(until === undefined ? {} : { until: finite(until, "until") }),
-    ...(times === undefined ? {} : { times: within(times, 1, Number.MAX_SAFE_INTEGER, "times") }),
+    ...(startAt === undefined ? {} : { startAt: moment(startAt, "startAt") }),
+    ...(until === undefined ? {} : { until: moment(until, "until") }),
+    ...(times === undefined ? {} : { times: whole(times, 1, Number.MAX_SAFE_INTEGER, "times") }),
     ...(policy === undefined ? {} : { policy: checkStoredPolicy(policy) }),
   };
   ruleOf(core, declaration);
@@ -146,24 +144,28 @@ export function checkSize(
 }
 
 function checkOptions(value: unknown): EnvelopeOptions {
-  if (typeof value !== "object" || value === null) throw malformed("its options are not an object");
-  const { policy, expiresAt, from } = value as Partial<Record<keyof EnvelopeOptions, unknown>>;
+  const { policy, expiresAt, from }: Partial<Record<keyof EnvelopeOptions, unknown>> = record(
+    value,
+    "its options",
+  );
   return {
     ...(policy === undefined ? {} : { policy: checkStoredPolicy(policy) }),
-    ...(expiresAt === undefined ? {} : { expiresAt: finite(expiresAt, "expires") }),
+    ...(expiresAt === undefined ? {} : { expiresAt: moment(expiresAt, "expires") }),
     ...(from === undefined ? {} : { from: checkFrom(from) }),
   };
 }
 
 function checkStoredPolicy(value: unknown): StoredPolicy {
-  if (typeof value !== "object" || value === null) throw malformed("its policy is not an object");
-  const { maxAttempts, backoff, timeoutMs } = value as Partial<Record<keyof StoredPolicy, unknown>>;
+  const { maxAttempts, backoff, timeoutMs }: Partial<Record<keyof StoredPolicy, unknown>> = record(
+    value,
+    "its policy",
+  );
   return {
     ...(maxAttempts === undefined
       ? {}
       : {
           maxAttempts:
-            maxAttempts === "Infinity" ? maxAttempts : within(maxAttempts, 1, 1_000_000, "maxAttempts"),
+            maxAttempts === "Infinity" ? maxAttempts : whole(maxAttempts, 1, 1_000_000, "maxAttempts"),
         }),
     ...(timeoutMs === undefined ? {} : { timeoutMs: within(timeoutMs, 1, 600_000, "timeout") }),
     ...(backoff === undefined ? {} : { backoff: checkBackoff(backoff) }),
@@ -171,8 +173,7 @@ function checkStoredPolicy(value: unknown): StoredPolicy {
 }
 
 function checkBackoff(value: unknown): NonNullable<StoredPolicy["backoff"]> {
-  if (typeof value !== "object" || value === null) throw malformed("its backoff is not an object");
-  const { initialMs, factor, maxMs, jitter } = value as Record<string, unknown>;
+  const { initialMs, factor, maxMs, jitter } = record(value, "its backoff");
   return {
     initialMs: within(initialMs, 0, MAX_AHEAD_MS, "backoff.initial"),
     factor: within(factor, 1, Number.MAX_SAFE_INTEGER, "backoff.factor"),
@@ -183,17 +184,33 @@ function checkBackoff(value: unknown): NonNullable<StoredPolicy["backoff"]> {
 
 /** Who sent it, by the sender's own account. */
 function checkFrom(value: unknown): From {
-  if (typeof value !== "object" || value === null) throw malformed("its sender is not an object");
-  const { id, name, className } = value as Partial<Record<keyof From, unknown>>;
-  if (typeof id !== "string" || id.length > 128) throw malformed("its sender has no id");
-  if (typeof className !== "string" || className.length > 256) throw malformed("its sender has no class");
-  if (name !== undefined && (typeof name !== "string" || name.length > 1024))
-    throw malformed("its sender's name is none");
-  return { id, className, ...(name === undefined ? {} : { name }) };
+  const { id, name, className }: Partial<Record<keyof From, unknown>> = record(value, "its sender");
+  return {
+    id: text(id, 128, "the id of its sender"),
+    className: text(className, 256, "the class of its sender"),
+    ...(name === undefined ? {} : { name: text(name, 1024, "the name of its sender") }),
+  };
 }
 
-function finite(value: unknown, what: string): number {
-  return within(value, EARLIEST_MS, -EARLIEST_MS, what);
+function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw malformed(`${what} is not an object`);
+  return value as Record<string, unknown>;
+}
+
+function text(value: unknown, units: number, what: string): string {
+  if (typeof value !== "string" || value === "" || value.length > units)
+    throw malformed(`${what} is no text of 1 to ${units} characters`);
+  return value.toWellFormed();
+}
+
+function moment(value: unknown, what: string): number {
+  return whole(value, EARLIEST_MS, -EARLIEST_MS, what);
+}
+
+function whole(value: unknown, min: number, max: number, what: string): number {
+  if (!Number.isSafeInteger(value)) throw malformed(`${what} is no whole number`);
+  return within(value, min, max, what);
 }
 
 function within(value: unknown, min: number, max: number, what: string): number {

@@ -1,6 +1,6 @@
 // The mailbox of one object, as its host holds it: every verb, at once and in the commit of the caller.
 
-import { type AnyNamespace, checkTarget, formatAddress, type RefOptions } from "./address.ts";
+import { type AnyNamespace, checkTarget, formatAddress, isSelf, type RefOptions } from "./address.ts";
 import { answerCall } from "./call.ts";
 import { now as clockNow } from "./clock.ts";
 import { type DeadLetter, readable, storedLetter } from "./letter.ts";
@@ -10,6 +10,7 @@ import { type ActorRef, OutboxRef } from "./outbox-ref.ts";
 import { pause, resume } from "./pause.ts";
 import { purge, purgeAll, redrive, redriveAll, type RedriveOptions, repairOf } from "./redrive.ts";
 import { makeSends } from "./sends.ts";
+import { SelfRef } from "./self-ref.ts";
 import { type Config, type MailboxOptions, parseConfig } from "./settings.ts";
 import { destroy, type MailboxStats, statsOf } from "./stats.ts";
 import { cancel, get, parseTarget, reschedule } from "./target.ts";
@@ -93,7 +94,10 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
   ): ActorRef<N> {
     checkTarget(to);
     const { ctx, env } = this.#engine.core;
-    return new OutboxRef<N>(this.#engine, formatAddress(ctx, env, namespace, to, options));
+    const address = formatAddress(ctx, env, namespace, to, options);
+    // Through the outbox a message to oneself would leave the object and come back, for nothing.
+    if (isSelf(ctx, namespace, to, options)) return new SelfRef<N>(this as unknown as Mailbox<N>);
+    return new OutboxRef<N>(this.#engine, address);
   }
 
   cancel(which: Which<M>): boolean {
@@ -175,18 +179,19 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
    * says how many. The object's other tables stay. Not to be called through a ref.
    */
   async destroy(): Promise<void> {
-    const { core, outbox } = this.#beginPaged("destroy");
-    await destroy(core, outbox);
+    const { attempt, core, outbox } = this.#beginPaged("destroy");
+    await destroy(core, outbox, attempt);
   }
 
   /** Finds out whose commit a verb belongs to, and makes sure of the tables. */
   #begin(): Pick<Engine, "attempt" | "core" | "outbox"> {
     const { attempt, core, outbox } = this.#engine;
     core.ready();
+    core.wake.look();
     return { attempt, core, outbox };
   }
 
-  #beginPaged(verb: string): Pick<Engine, "core" | "outbox"> {
+  #beginPaged(verb: string): Pick<Engine, "attempt" | "core" | "outbox"> {
     this.#engine.refuseInSyncHandler(verb);
     return this.#begin();
   }

@@ -125,7 +125,7 @@ function moveTo(core: Core, row: RecurrenceRow, next: number | undefined, end: E
     next === undefined ||
     (bounds.until !== undefined && next > bounds.until) ||
     (bounds.times !== undefined && delivered + dead >= bounds.times);
-  core.recurrences.advance(row.id, row.planned, {
+  const isMoved = core.recurrences.advance(row.id, row.planned, {
     next_due: isOver ? null : next,
     planned: isOver ? row.planned : next,
     last: end === "skipped" ? row.last : row.planned,
@@ -134,6 +134,10 @@ function moveTo(core: Core, row: RecurrenceRow, next: number | undefined, end: E
     skipped: row.skipped + (end === "skipped" ? count : 0),
     ended: isOver ? 1 : 0,
   });
+  if (isMoved) core.step();
+  if (isOver) return;
   // A time that has passed already is delivered by the drain that runs now.
-  if (!isOver && next <= core.selectedUntil) core.generation += 1;
+  if (next <= core.selectedUntil) core.generation += 1;
+  // The present occurrence may have waited for longer than until this one, as when it was deferred.
+  if (!core.paused) core.wake.arm(next);
 }

@@ -6,6 +6,7 @@ import { readableAddress, stubOf } from "./address.ts";
 import type { Attempt, Outgoing } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import { UnknownNamespaceError } from "./errors.ts";
+import { isRecurrenceId } from "./ids.ts";
 import { readable } from "./letter.ts";
 import { RemoteAsks } from "./remote.ts";
 import { makeSends } from "./sends.ts";
@@ -48,8 +49,11 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     const target = parseTarget(which);
     if (target === undefined) return false;
     const { outbox } = this.#engine;
-    if ((this.#attempt?.drop((out) => this.#isMine(out, target)) ?? 0) > 0) return true;
-    return outbox.cancel(this.#address, target) || super.cancel(which);
+    const dropped = this.#attempt?.drop((out) => this.#isTo(out) && isTarget(out.message, target)) ?? 0;
+    const isGone = outbox.cancel(this.#address, target) || dropped > 0;
+    // A message is in one place; of a key, and of a recurrence that was declared again, there may be one there too.
+    if (isGone && "id" in target && !isRecurrenceId(target.id)) return true;
+    return (await super.cancel(which)) || isGone;
   }
 
   override async reschedule(which: Which<M>, at: Moment): Promise<boolean> {
@@ -83,13 +87,13 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     return attempt;
   }
 
+  #isTo(out: Outgoing): boolean {
+    return out.to === "other" && out.target === this.#address;
+  }
+
+  /** Whether a send is a message, and no recurrence, and the one that is meant. */
   #isMine(out: Outgoing, target: Target): boolean {
-    return (
-      out.to === "other" &&
-      out.target === this.#address &&
-      out.message.declaration === undefined &&
-      isTarget(out.message, target)
-    );
+    return this.#isTo(out) && out.message.declaration === undefined && isTarget(out.message, target);
   }
 }
 

@@ -94,12 +94,18 @@ export class Outbox {
   /** Writes what the relay knows of a target now, and counts the rows that it has deleted. */
   put(state: TargetRow, deleted = 0): void {
     this.#core.outbox.putTarget(state);
+    this.#core.step();
     const lane = this.#lane(state.target);
     lane.rows -= deleted;
     lane.nextTry = state.next_try;
     lane.tries = state.tries;
     // What is on disk is enough to go on from; memory is for targets that have something waiting.
     if (lane.rows <= 0) this.#lanes.delete(state.target);
+  }
+
+  /** Leaves a target alone for a while; only memory is told, because storage may be what has failed. */
+  postpone(target: string, until: number): void {
+    this.#lane(target).nextTry = until;
   }
 
   /** A message that waits for its target and was never tried. */

@@ -11,6 +11,7 @@ const CALL_UNITS = 24 * 1024 * 1024;
 /** What is kept of what another actor says of itself. */
 const CODE_UNITS = 64;
 const MESSAGE_UNITS = 1_024;
+const REFUSAL_UNITS = 8_192;
 
 /** Messages from one sender, in the order of its commits. */
 export interface Batch {
@@ -100,7 +101,7 @@ export function valueOf(text: unknown): unknown {
   if (answer?.["ok"] === true) return answer["value"];
   if (answer?.["ok"] !== false)
     throw new UnsupportedCallError("The actor gave an answer that is not of this library.");
-  throw errorFromCode(textOf(answer["code"], CODE_UNITS), textOf(answer["message"], MESSAGE_UNITS));
+  throw errorFromCode(textOf(answer["code"], CODE_UNITS), textOf(answer["message"], REFUSAL_UNITS));
 }
 
 /** The answer to a batch. A refusal of the whole is an answer too, and so is nonsense. */
@@ -109,10 +110,8 @@ export function parseAnswer(text: unknown): BatchAnswer {
   try {
     value = valueOf(text);
   } catch (error) {
-    return {
-      kind: "refused",
-      message: error instanceof MailboxError ? `${error.code}: ${error.message}` : String(error),
-    };
+    const refusal = error instanceof MailboxError ? `${error.code}: ${error.message}` : String(error);
+    return { kind: "refused", message: textOf(refusal, MESSAGE_UNITS) };
   }
   const answer = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   const { kind, upTo, full, refused } = answer;

@@ -8,7 +8,7 @@ import { InvalidPayloadError, UnknownTypeError } from "./errors.ts";
 import { applySchema } from "./handlers.ts";
 import { dueOfId } from "./ids.ts";
 import { checkSize } from "./incoming.ts";
-import type { Outbox } from "./outbox.ts";
+import { acceptingOf, type Outbox } from "./outbox.ts";
 import { freeKey } from "./outcome.ts";
 import { acceptedRow } from "./store.ts";
 import type { LetterFilter } from "./store-dead-letters.ts";
@@ -54,18 +54,16 @@ export function redrive(core: Core, outbox: Outbox, id: string, repair: Repair):
 function putBack(core: Core, outbox: Outbox, letter: LetterRow, payload: string, due: number): void {
   core.letters.delete(letter.id);
   if (core.letterCount !== undefined) core.letterCount -= 1;
-  const { expiresAt: _expiresAt, defers: _defers, ...kept } = parseOptions(letter.options);
   if (letter.target !== null) {
-    outbox.write(letter.target, {
-      id: letter.id,
-      due,
-      type: letter.type,
-      payload,
-      immediate: false,
-      ...(letter.key === null ? {} : { key: letter.key }),
-      options: kept,
-    });
+    const { options, ...message } = acceptingOf({ ...letter, payload, due });
+    const { expiresAt: _expiresAt, ...kept } = options ?? {};
+    outbox.write(
+      letter.target,
+      { ...message, immediate: false, ...(Object.keys(kept).length === 0 ? {} : { options: kept }) },
+      { earlierAttempts: letter.attempts, ...(letter.history === null ? {} : { history: letter.history }) },
+    );
   } else {
+    const { expiresAt: _expiresAt, defers: _defers, ...kept } = parseOptions(letter.options);
     const options: EnvelopeOptions = {
       ...kept,
       earlierAttempts: letter.attempts,

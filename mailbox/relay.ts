@@ -13,6 +13,7 @@ const TARGETS_AT_ONCE = 4;
 const DOUBTFUL_AT_ONCE = 3;
 /** In the alarm's reckoning a batch in flight is looked at again after its timeout. */
 const HOLD_MS = 20_000;
+const POSTPONED_MS = 5_000;
 
 interface Flight {
   readonly until: number;
@@ -32,6 +33,10 @@ export class Relay {
     this.#outbox = outbox;
     this.#carrier = new Carrier(core, outbox);
     core.outboxHead = () => this.head();
+    core.onForget(() => {
+      // All storage was deleted: what is on its way is of an earlier life, and holds up nothing of this one.
+      if (this.isBusy && !core.exists()) this.#inFlight.clear();
+    });
   }
 
   get isBusy(): boolean {
@@ -68,10 +73,10 @@ export class Relay {
   }
 
   #start(target: string, lane: Lane): void {
-    this.#inFlight.set(target, { until: clockNow() + HOLD_MS, isDoubtful: lane.tries > 0 });
-    const flight = this.#carry(target).then(() => this.#landed(target));
+    const flight = { until: clockNow() + HOLD_MS, isDoubtful: lane.tries > 0 };
+    this.#inFlight.set(target, flight);
     // Outside the drain that waits for it, it must not end with the event that began it.
-    this.#core.ctx.waitUntil(flight);
+    this.#core.ctx.waitUntil(this.#carry(target).then(() => this.#landed(target, flight)));
   }
 
   /** One batch. Never rejects: what the platform has against us it tells the drain as well. */
@@ -90,11 +95,12 @@ export class Relay {
       if (core.exists()) core.commit(() => this.#carrier.settle(sent, answered));
     } catch {
       // Storage is broken, or a row is: nothing was written, and the target is tried again.
+      if (core.exists()) this.#outbox.postpone(target, clockNow() + POSTPONED_MS);
     }
   }
 
-  #landed(target: string): void {
-    this.#inFlight.delete(target);
+  #landed(target: string, flight: Flight): void {
+    if (this.#inFlight.get(target) === flight) this.#inFlight.delete(target);
     this.rounds += 1;
     // In a drain this only says that something has changed.
     const head = this.#core.exists() ? this.head() : NEVER;

@@ -4,7 +4,7 @@
 
 import { accept } from "./accept.ts";
 import { type Attempt, runIn } from "./attempt.ts";
-import { after } from "./clock.ts";
+import { after, overAtOnce } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Result } from "./decide.ts";
 import { storedError } from "./envelope.ts";
@@ -20,6 +20,8 @@ export interface Run {
   readonly call: () => unknown;
   readonly isAsync: boolean;
   readonly timeoutMs: number;
+  /** Its end is one statement, so it needs no transaction when there is nothing else to write. */
+  readonly isPlain?: boolean;
   /** Writes the end of a completed attempt, in the commit of what it did. */
   readonly completed: (result: Extract<Result, { kind: "completed" }>) => void;
   /** Writes the end of an attempt that did not complete, in a commit of its own. */
@@ -35,8 +37,9 @@ export interface Run {
  */
 export function run(core: Core, outbox: Outbox, run: Run): Promise<void> | undefined {
   const { attempt } = run;
-  if (run.isAsync) return settleLater(core, outbox, run, called(run));
+  if (run.isAsync) return settleLater(core, outbox, run, () => runIn(attempt, run.call));
   const mark = core.events.mark;
+  const { generation } = core;
   let answer: unknown;
   let isLater = false;
   let hasReturned = false;
@@ -56,32 +59,35 @@ export function run(core: Core, outbox: Outbox, run: Run): Promise<void> | undef
   } catch (error) {
     attempt.end();
     core.events.discard(mark);
-    core.rolledBack();
+    core.undone(generation);
     if (hasReturned) throw error;
     run.failed(resultOf(error));
     return undefined;
   }
   if (!isLater) return attempt.deleteAllRequested ? deleteAll(core) : undefined;
-  const later = settleLater(core, outbox, run, answer);
+  const later = settleLater(core, outbox, run, () => answer);
   return attempt.deleteAllRequested ? deleteAll(core).then(() => later) : later;
 }
 
-/** Calls an async function. One in a wrapper that throws before it answers has failed just the same. */
-function called({ attempt, call }: Run): unknown {
+async function settleLater(core: Core, outbox: Outbox, run: Run, begin: () => unknown): Promise<void> {
   try {
-    return runIn(attempt, call);
-  } catch (error) {
-    return Promise.reject(error);
+    const result = await ended(run, begin);
+    // All storage may have been deleted while the handler was awaited.
+    core.ready();
+    writeEnd(core, outbox, run, result);
+  } finally {
+    core.running = undefined;
   }
 }
 
-async function settleLater(core: Core, outbox: Outbox, run: Run, answer: unknown): Promise<void> {
+function writeEnd(core: Core, outbox: Outbox, run: Run, result: Result): void {
   const { attempt } = run;
-  const result = await ended(run, answer);
-  // All storage may have been deleted while the handler was awaited.
-  core.ready();
   if (result.kind !== "completed") {
     run.failed(result);
+    return;
+  }
+  if (run.isPlain === true && result.deferredTo === undefined && attempt.buffered.length === 0) {
+    run.completed(result);
     return;
   }
   core.storage.transactionSync(() => {
@@ -96,21 +102,25 @@ async function settleLater(core: Core, outbox: Outbox, run: Run, answer: unknown
   });
 }
 
-function ended({ attempt, timeoutMs }: Run, answer: unknown): Promise<Result> {
+/** @param begin calls an async function, or answers what a plain one has; if it throws, that has failed just the same */
+function ended({ attempt, timeoutMs }: Run, begin: () => unknown): Promise<Result> {
   return new Promise((resolve) => {
-    const cancelTimer = after(timeoutMs, () => {
+    let isOver = false;
+    let cancelTimer = (): void => {};
+    const timeOut = (): void => {
       const error = new AttemptTimedOutError(
         `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
       );
       attempt.end();
       resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
       attempt.abort(error);
-    });
+    };
     // Unlike Promise.resolve, this looks at nothing of the answer that could throw.
     void new Promise<unknown>((settle) => {
-      settle(answer);
+      settle(begin());
     }).then(
       () => {
+        isOver = true;
         cancelTimer();
         // Whatever comes after the timeout comes too late: the promise is resolved already.
         if (attempt.state !== "running") return;
@@ -118,12 +128,18 @@ function ended({ attempt, timeoutMs }: Run, answer: unknown): Promise<Result> {
         resolve({ kind: "completed", deferredTo: attempt.deferredTo });
       },
       (error: unknown) => {
+        isOver = true;
         cancelTimer();
         if (attempt.state !== "running") return;
         attempt.end();
         resolve(resultOf(error));
       },
     );
+    void overAtOnce(() => isOver).then((isDone) => {
+      if (isDone) return;
+      attempt.waited = true;
+      cancelTimer = after(timeoutMs, timeOut);
+    });
   });
 }
 
@@ -153,6 +169,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 async function deleteAll(core: Core): Promise<void> {
+  core.envelopes.endPage();
   const done = core.storage.deleteAll();
   core.wiped();
   await done;

@@ -47,7 +47,7 @@ export interface MailboxOptions<M extends object> extends Settings {
   readonly policy?: Policy;
   readonly onDeadLetter?: OnDeadLetter;
   /** The host's own alarm, set with `ctx.storage.setAlarm`; called with the platform's information. */
-  readonly alarm?: (info: AlarmInvocationInfo) => unknown;
+  readonly alarm?: ((info: AlarmInvocationInfo) => unknown) | undefined;
 }
 
 /** The options, parsed. */
@@ -81,7 +81,10 @@ export function parseConfig(options: MailboxOptions<never>): Config {
     handlers: parseReceive(options.receive),
     policy: options.policy === undefined ? undefined : parsePolicy(options.policy, "policy"),
     onDeadLetter: optionalFunction(options.onDeadLetter, "onDeadLetter"),
-    alarm: optionalFunction(options.alarm, "alarm"),
+    // Asked anew each time: a host may learn of its alarm only after its constructor.
+    get alarm() {
+      return optionalFunction(options.alarm, "alarm");
+    },
     maxPending:
       options.maxPending === undefined
         ? Number.POSITIVE_INFINITY

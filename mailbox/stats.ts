@@ -1,5 +1,6 @@
 // What a mailbox counts, and its end.
 
+import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Outbox } from "./outbox.ts";
@@ -34,14 +35,19 @@ export function statsOf(core: Core): MailboxStats {
   const now = clockNow();
   const messages = core.envelopes.counts(now);
   const recurrences = core.recurrences.counts(now);
-  const due = messages.due + recurrences.due;
+  const lease = core.meta.get("lease");
+  const isLeasedDue =
+    lease?.kind === "message" &&
+    lease.due <= now &&
+    core.envelopes.at({ parked: 0, due: lease.due, id: lease.id }) !== undefined;
+  const due = Math.max(0, messages.due + recurrences.due - (isLeasedDue ? 1 : 0));
   const oldest = Math.min(messages.oldest ?? now, recurrences.oldest ?? now);
   const head = core.head();
   return {
     pending: messages.pending + recurrences.waiting,
     due,
     overdueMs: due === 0 ? 0 : Math.max(0, now - oldest),
-    leased: core.meta.get("lease") === undefined ? 0 : 1,
+    leased: lease === undefined ? 0 : 1,
     parked: messages.parked,
     outbox: core.outbox.count(),
     deadLetters: core.letters.count(),
@@ -57,8 +63,10 @@ export function statsOf(core: Core): MailboxStats {
 const PAGE = 1_000;
 
 /** Empties the mailbox in pages; what it remembers of its senders stays, and so do the user's tables. */
-export async function destroy(core: Core, outbox: Outbox): Promise<void> {
+export async function destroy(core: Core, outbox: Outbox, attempt: Attempt | undefined): Promise<void> {
   const counts = { pending: 0, recurrences: 0, deadLetters: 0, outbox: 0 };
+  // What the attempt that asks for it has sent so far is pending too.
+  attempt?.drop(() => true);
   core.running?.abort(new Error("The mailbox was destroyed."));
   if (core.running !== undefined) core.running.cancelled = true;
   for (;;) {

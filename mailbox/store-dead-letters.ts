@@ -156,13 +156,14 @@ export class DeadLetterStore {
     return row?.hook_due;
   }
 
-  /** Plans the next run of a letter's hook, or none. */
-  setHook(id: string, due: number | null, attempt: number): void {
+  /** Plans the next run of a letter's hook, or none; not that of a later letter of the same message. */
+  setHook(letter: { id: string; died: number }, due: number | null, attempt: number): void {
     this.#sql.exec(
-      "UPDATE _mailbox_dead_letters SET hook_due = ?, hook_attempt = ? WHERE id = ?",
+      "UPDATE _mailbox_dead_letters SET hook_due = ?, hook_attempt = ? WHERE id = ? AND died = ?",
       due,
       attempt,
-      id,
+      letter.id,
+      letter.died,
     );
     this.#hasHooks ||= due !== null;
   }

@@ -209,12 +209,14 @@ export class OutboxStore {
     );
   }
 
-  sender(sender: string, epoch: string): SenderRow | undefined {
+  /** How far a sender has come, unless it may be forgotten by now. */
+  sender(sender: string, epoch: string, now: number): SenderRow | undefined {
     return this.#sql
       .exec<Row<SenderRow>>(
-        "SELECT last_n, last_id FROM _mailbox_senders WHERE sender = ? AND epoch = ?",
+        "SELECT last_n, last_id FROM _mailbox_senders WHERE sender = ? AND epoch = ? AND keep_until > ?",
         sender,
         epoch,
+        now,
       )
       .toArray()[0];
   }

@@ -28,6 +28,7 @@ type Stored = Omit<RecurrenceRow, "ended"> & { readonly ended: number } & Record
 
 const COLUMNS =
   "id, type, key, payload, rule, options, next_due, planned, last, delivered, dead, skipped, ended";
+const LISTED = COLUMNS.replace("payload", "'' AS payload");
 
 export class RecurrenceStore {
   readonly #sql: Sql;
@@ -106,10 +107,16 @@ export class RecurrenceStore {
     return this.#many(`SELECT ${COLUMNS} FROM _mailbox_recurrences WHERE id = ?`, id)[0];
   }
 
-  due(now: number, count: number): RecurrenceRow[] {
+  /**
+   * Those whose present occurrence is due, in delivery order: at most `count`, and no more after the
+   * one that makes the payloads `maxUnits` UTF-16 units or more.
+   */
+  due(now: number, count: number, maxUnits: number): RecurrenceRow[] {
     if (!this.#hasWaiting) return [];
-    return this.#many(
-      `SELECT ${COLUMNS} FROM _mailbox_recurrences WHERE next_due <= ? ORDER BY next_due, id LIMIT ?`,
+    return this.#inOrder(
+      maxUnits,
+      `SELECT id FROM _mailbox_recurrences WHERE next_due <= ?
+       ORDER BY next_due, id || '@' || planned LIMIT ?`,
       now,
       count,
     );
@@ -126,20 +133,27 @@ export class RecurrenceStore {
     return row?.next_due;
   }
 
+  /** A page of all by id, without their payloads, which are not what a list of them is for. */
   page(after: string, count: number): RecurrenceRow[] {
     return this.#many(
-      `SELECT ${COLUMNS} FROM _mailbox_recurrences WHERE id > ? ORDER BY id LIMIT ?`,
+      `SELECT ${LISTED} FROM _mailbox_recurrences WHERE id > ? ORDER BY id LIMIT ?`,
       after,
       count,
     );
   }
 
   /** Those whose present occurrence waits as part of the recurrence, in due order after a place. */
-  waitingPage(after: { due: number; id: string }, type: string | undefined, count: number): RecurrenceRow[] {
-    return this.#many(
-      `SELECT ${COLUMNS} FROM _mailbox_recurrences
+  waitingPage(
+    after: { due: number; id: string },
+    type: string | undefined,
+    count: number,
+    maxUnits: number,
+  ): RecurrenceRow[] {
+    return this.#inOrder(
+      maxUnits,
+      `SELECT id FROM _mailbox_recurrences
        WHERE next_due IS NOT NULL AND (next_due, id || '@' || planned) > (?, ?) AND (? IS NULL OR type = ?)
-       ORDER BY next_due, id LIMIT ?`,
+       ORDER BY next_due, id || '@' || planned LIMIT ?`,
       after.due,
       after.id,
       type ?? null,
@@ -163,6 +177,20 @@ export class RecurrenceStore {
     const rows = this.page("", count);
     for (const row of rows) this.delete(row.id);
     return rows.length;
+  }
+
+  /** The rows of ids: one by one, because the sorting by what is no index would hold all payloads at once. */
+  #inOrder(maxUnits: number, ids: string, ...bindings: (string | number | null)[]): RecurrenceRow[] {
+    const rows: RecurrenceRow[] = [];
+    let units = 0;
+    for (const { id } of this.#sql.exec<{ id: string }>(ids, ...bindings).toArray()) {
+      const row = this.byId(id);
+      if (row === undefined) continue;
+      rows.push(row);
+      units += row.payload.length;
+      if (units >= maxUnits) break;
+    }
+    return rows;
   }
 
   #many(statement: string, ...bindings: (string | number | null)[]): RecurrenceRow[] {

@@ -5,6 +5,7 @@
 import type { Accepting, Envelope } from "./envelope.ts";
 import { formatOptions } from "./envelope.ts";
 import type { Sql } from "./schema.ts";
+import { Acks } from "./store-acks.ts";
 
 const COLUMNS = "parked, due, id, type, payload, attempt, moved, key, recurrence, options, history";
 
@@ -53,15 +54,49 @@ export class EnvelopeStore {
   /** The due time of the first message that waits, or Infinity; undefined when it has to be read. */
   #head: number | undefined;
   #hasParked = true;
+  readonly #acks: Acks;
+  readonly #onAcked: (count: number) => void;
 
-  constructor(sql: Sql) {
+  /** @param onAcked told how many rows the acks of a page have deleted */
+  constructor(sql: Sql, onAcked: (count: number) => void = () => {}) {
     this.#sql = sql;
+    this.#acks = new Acks(sql);
+    this.#onAcked = onAcked;
+  }
+
+  /** A row of the present page was handled: it is deleted with the others, at the latest by {@link endPage}. */
+  ack(row: Place): void {
+    this.#acks.add(row);
+  }
+
+  /** Deletes what was acked. Everything that reads the table, or writes among those rows, begins with it. */
+  settleAcks(): void {
+    if (!this.#acks.areOpen) return;
+    this.#head = undefined;
+    this.#onAcked(this.#acks.flush());
+  }
+
+  /** What was acked is deleted, before any other request gets in. Not inside a transaction. */
+  endPage(): void {
+    this.settleAcks();
+    this.#acks.close();
+  }
+
+  /** All storage is gone, and what was acked with it. */
+  wiped(): void {
+    this.#acks.close();
   }
 
   /** Reads again what is kept in memory: after a rollback, and after all storage was deleted. */
   forget(): void {
     this.#head = undefined;
     this.#hasParked = true;
+    this.#acks.rolledBack();
+  }
+
+  /** Before a row is written that may be due among the acked ones, which are deleted as a range. */
+  #makeWay(parked: number, due: number): void {
+    if (parked === 0 && due <= this.#acks.lastDue) this.settleAcks();
   }
 
   #added(parked: number, due: number): void {
@@ -75,6 +110,7 @@ export class EnvelopeStore {
 
   /** Inserts a message that has nothing but its payload: the cheapest row there is. */
   insertPlain(due: number, id: string, type: string, payload: string): void {
+    this.#makeWay(0, due);
     this.#sql.exec(
       "INSERT INTO _mailbox_envelopes (due, id, type, payload) VALUES (?, ?, ?, ?)",
       due,
@@ -87,6 +123,7 @@ export class EnvelopeStore {
 
   /** Inserts any row, whole. */
   insert(row: Envelope): void {
+    this.#makeWay(row.parked, row.due);
     this.#sql.exec(
       `INSERT INTO _mailbox_envelopes (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.parked,
@@ -110,6 +147,7 @@ export class EnvelopeStore {
     type: string,
     messages: readonly { readonly id: string; readonly payload: string }[],
   ): void {
+    this.#makeWay(0, due);
     let rows: [string, string][] = [];
     let units = 0;
     const write = (): void => {
@@ -144,20 +182,9 @@ export class EnvelopeStore {
     return cursor.rowsWritten > 0;
   }
 
-  /** Deletes all waiting rows from one key to another, both included: the acks of a run of successes. */
-  deleteRange(first: Place, last: Place): void {
-    this.#sql.exec(
-      "DELETE FROM _mailbox_envelopes WHERE parked = 0 AND (due, id) >= (?, ?) AND (due, id) <= (?, ?)",
-      first.due,
-      first.id,
-      last.due,
-      last.id,
-    );
-    this.#head = undefined;
-  }
-
   /** Rewrites a row in another place; whether it was there. */
   move(place: Place, to: Omit<Envelope, "id" | "type" | "payload">): boolean {
+    this.#makeWay(to.parked, to.due);
     const cursor = this.#sql.exec(
       `UPDATE _mailbox_envelopes
        SET parked = ?, due = ?, attempt = ?, moved = ?, key = ?, recurrence = ?, options = ?, history = ?
@@ -217,6 +244,7 @@ export class EnvelopeStore {
    * the payloads `maxUnits` UTF-16 units or more, so that memory is bounded by the page.
    */
   due(now: number, count: number, maxUnits: number): Envelope[] {
+    this.settleAcks();
     const cursor = this.#sql
       .exec(
         `SELECT ${COLUMNS} FROM _mailbox_envelopes WHERE parked = 0 AND due <= ? ORDER BY due, id LIMIT ?`,
@@ -229,6 +257,7 @@ export class EnvelopeStore {
 
   /** The due time of the first message that waits, parked ones apart. */
   head(): number | undefined {
+    this.settleAcks();
     if (this.#head === undefined) {
       const [row] = this.#sql
         .exec<{ due: number }>("SELECT due FROM _mailbox_envelopes WHERE parked = 0 ORDER BY due, id LIMIT 1")
@@ -245,6 +274,7 @@ export class EnvelopeStore {
     count: number,
     units: number,
   ): Envelope[] {
+    this.settleAcks();
     const cursor = this.#sql
       .exec(
         `SELECT ${COLUMNS} FROM _mailbox_envelopes
@@ -296,6 +326,7 @@ export class EnvelopeStore {
   }
 
   counts(now: number): { pending: number; due: number; parked: number; oldest: number | null } {
+    this.settleAcks();
     const [row] = this.#sql
       .exec<{ pending: number; due: number; parked: number; oldest: number | null }>(
         `SELECT COUNT(*) AS pending, COALESCE(SUM(parked = 0 AND due <= ?), 0) AS due,
@@ -309,6 +340,7 @@ export class EnvelopeStore {
 
   /** Deletes up to `count` messages of any state; how many there were. */
   deleteSome(count: number): number {
+    this.settleAcks();
     const places = this.#sql
       .exec<{ parked: number; due: number; id: string }>(
         "SELECT parked, due, id FROM _mailbox_envelopes ORDER BY parked, due, id LIMIT ?",
@@ -320,6 +352,7 @@ export class EnvelopeStore {
   }
 
   #one(statement: string, ...bindings: (string | number)[]): Envelope | undefined {
+    this.settleAcks();
     const [raw] = [...this.#sql.exec(statement, ...bindings).raw<Raw>()];
     return raw === undefined ? undefined : fromRaw(raw);
   }

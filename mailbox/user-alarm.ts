@@ -52,8 +52,9 @@ export function alarmMembers(core: Core): AlarmMembers {
       currentAttempt(core);
       // Adopted first, so that a rollback brings it back.
       if (core.alarmToAdopt !== undefined) core.ready();
+      const isOpen = core.adoptNothing();
       if (core.exists()) core.meta.clear("alarm");
-      else if (core.adoptNothing()) core.wake.dropForeign();
+      else if (isOpen) core.wake.dropForeign();
     },
   };
 }

@@ -17,6 +17,8 @@ import { type StoredLetter, storedLetter } from "./letter.ts";
 import { type Recurrence, recurrenceView } from "./every.ts";
 import { dueOfId, parseOccurrenceId, sentOfId } from "./ids.ts";
 import { presentEnvelope } from "./occurrence.ts";
+import { cutOf, isBehind, unitsOf, compareDue } from "./order.ts";
+import { checkOptionNames } from "./outgoing.ts";
 import { integer } from "./settings.ts";
 import type { LetterFilter } from "./store-dead-letters.ts";
 import { parseMoment } from "./when.ts";
@@ -83,6 +85,7 @@ export interface DeadLetterFilter {
   readonly diedBefore?: Date | number;
 }
 
+const FILTER_NAMES: ReadonlySet<string> = new Set(["type", "reason", "error", "ids", "diedBefore"]);
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 const PAGE_UNITS = 1024 * 1024;
@@ -138,20 +141,19 @@ export function pendingPage(
     const after = { due, id };
     const own = core.envelopes.page(after, type, limit, PAGE_UNITS);
     const planned = core.recurrences
-      .waitingPage(after, type, limit)
+      .waitingPage(after, type, limit, PAGE_UNITS)
       .map((row) => presentEnvelope(row, row.next_due ?? row.planned));
-    // When the one list was cut by size, nothing of the other may come from behind the cut.
-    const last = own.at(-1);
-    const cut = own.length < limit && last !== undefined && units(own) >= PAGE_UNITS ? last : undefined;
-    const merged = [...own, ...planned.filter((row) => cut === undefined || compare(row, cut) < 0)];
-    rows.push(...merged.toSorted(compare).slice(0, limit));
-    if (cut !== undefined) return paged(core, rows, true);
+    // Either list may have been cut by its size.
+    const cuts = [cutOf(own, PAGE_UNITS), cutOf(planned, PAGE_UNITS)];
+    const merged = [...own, ...planned].filter((row) => !isBehind(row, cuts));
+    rows.push(...merged.toSorted(compareDue).slice(0, limit));
+    if (cuts.some((cut) => cut !== undefined)) return paged(core, rows, true);
   }
   if (rows.length < limit) {
     const after = parked === 0 ? { parked: 0, due: Number.MIN_SAFE_INTEGER, id: "" } : { parked, due, id };
     rows.push(...core.envelopes.parkedPage(after, type, limit - rows.length, PAGE_UNITS));
   }
-  return paged(core, rows, rows.length === limit || units(rows) >= PAGE_UNITS);
+  return paged(core, rows, rows.length === limit || unitsOf(rows) >= PAGE_UNITS);
 }
 
 function paged(core: Core, rows: readonly Envelope[], hasMore: boolean): Page<StoredMessage> {
@@ -197,12 +199,10 @@ export function outboxPage(core: Core, options: PageOptions): Page<OutboxMessage
 }
 
 export function lettersPage(core: Core, options: PageOptions & DeadLetterFilter): Page<StoredLetter> {
+  const { limit: _limit, cursor, ...rest } = options;
   const limit = limitOf(options);
-  const filter = parseFilter(options);
-  const [died, id] = readCursor(options.cursor, "deadLetters", [Number.MAX_SAFE_INTEGER, ""] as [
-    number,
-    string,
-  ]);
+  const filter = parseFilter(rest);
+  const [died, id] = readCursor(cursor, "deadLetters", [Number.MAX_SAFE_INTEGER, ""] as [number, string]);
   const rows = core.letters.page({ died, id }, filter, limit, PAGE_UNITS);
   const last = rows.at(-1);
   const items = rows.map((row) => storedLetter(row));
@@ -213,6 +213,8 @@ export function lettersPage(core: Core, options: PageOptions & DeadLetterFilter)
 
 /** Checks the filter of the dead letters' verbs. @throws {InvalidOptionError} */
 export function parseFilter(filter: DeadLetterFilter): LetterFilter {
+  // A misspelt name must not mean all letters.
+  checkOptionNames(filter, FILTER_NAMES);
   const { type, reason, error, ids, diedBefore } = filter;
   if (reason !== undefined && !DEAD_LETTER_REASONS.includes(reason)) {
     throw new InvalidOptionError(`reason is unknown; expected one of ${DEAD_LETTER_REASONS.join(", ")}.`);
@@ -239,14 +241,6 @@ function optionalString(value: unknown, what: string): string | undefined {
     throw new InvalidOptionError(`${what} is a ${typeof value}; expected a string.`);
   }
   return value;
-}
-
-function compare(a: Envelope, b: Envelope): number {
-  return a.due - b.due || (a.id < b.id ? -1 : 1);
-}
-
-function units(rows: readonly Envelope[]): number {
-  return rows.reduce((sum, row) => sum + row.payload.length, 0);
 }
 
 function writeCursor(verb: string, place: readonly (string | number)[]): string {

@@ -70,6 +70,12 @@ export class Wake {
     else if (at < this.#armed) this.#set(Math.max(at, now));
   }
 
+  /** Looks whether what is known to be armed should have run by now. Costs nothing when all is well. */
+  look(): void {
+    if (this.#draining || this.#armed === undefined) return;
+    if (this.#armed < clockNow() - STALE_MS) this.#heal(this.#armed);
+  }
+
   /** Sets the alarm by the rows, without asking what is armed. */
   derive(): void {
     if (this.#draining) return;
@@ -95,7 +101,7 @@ export class Wake {
     if (alarm !== null && alarm < now) {
       if (alarm >= now - STALE_MS) return true;
       this.#heal(alarm);
-    } else if (alarm === null || head < alarm) {
+    } else if (alarm === null || Math.max(head, now + 1) < alarm) {
       this.#heal(alarm);
     }
     return false;

@@ -38,12 +38,13 @@ interface Rule {
 const alarmCalls: ReadonlySet<string> = new Set(["setAlarm", "getAlarm", "deleteAlarm"]);
 
 /** Folders from the lowest to the highest; a file may import from its own and from lower ones. */
-const layers: readonly string[] = ["mailbox", "actors", "examples", "test"];
+const layers: readonly string[] = ["mailbox", "actors", "taskmanager", "examples", "test"];
 
 /** Platform modules that a layer may import, beside the dependencies in package.json. */
 const platform: Readonly<Record<string, readonly string[]>> = {
   mailbox: ["node:async_hooks", "node:diagnostics_channel"],
   actors: ["node:async_hooks", "node:diagnostics_channel", "cloudflare:workers"],
+  taskmanager: [],
 };
 
 /** SQL is run by the store alone, so that there is one place to read for what is in the tables. */

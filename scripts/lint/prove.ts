@@ -58,6 +58,10 @@ const cases: readonly Case[] = [
     "actor-alarm":
       "export const arm = (storage: DurableObjectStorage): Promise<void> => storage.setAlarm(1);\n",
   }),
+  ...bad("architecture(alarm-only-in-wake)", "taskmanager", {
+    "task-alarm":
+      "export const arm = (storage: DurableObjectStorage): Promise<void> => storage.setAlarm(1);\n",
+  }),
   ...bad("architecture(time-only-in-clock)", "mailbox", {
     "date-now": "export const now = (): number => Date.now();\n",
     "date-new": "export const later = (at: number): Date => new Date(at);\n",
@@ -86,6 +90,10 @@ const cases: readonly Case[] = [
     "imports-examples": 'import { example } from "../examples/good.ts";\nexport const x = example;\n',
     "imports-test": 'import { helper } from "../test/good.ts";\nexport const x = helper;\n',
     "imports-undeclared": 'import { Hono } from "hono";\nexport const x: unknown = Hono;\n',
+  }),
+  ...bad("architecture(imports-downwards)", "taskmanager", {
+    "imports-examples": 'import { example } from "../examples/good.ts";\nexport const x = example;\n',
+    "imports-cloudflare": 'import { env } from "cloudflare:workers";\nexport const x: unknown = env;\n',
   }),
   ...bad("architecture(imports-downwards)", "examples", {
     "imports-test": 'import { helper } from "../test/good.ts";\nexport const x = helper;\n',
@@ -145,6 +153,10 @@ const cases: readonly Case[] = [
     "actors/good.ts":
       'import { DurableObject } from "cloudflare:workers";\nimport { id } from "../mailbox/good.ts";\n' +
       "export const three = 3;\nexport type Three = 3;\nexport type Two = 2;\nexport class Actor extends DurableObject {\n  id(): string {\n    return id();\n  }\n}\n",
+    "taskmanager/good.ts":
+      'import { three } from "../actors/good.ts";\nimport { id } from "../mailbox/good.ts";\nexport const x = [three, id];\n',
+    "taskmanager/take-over.ts":
+      "export const arm = (storage: DurableObjectStorage): Promise<void> => storage.setAlarm(1);\n",
     "examples/good.ts":
       'import { three } from "../actors/good.ts";\nexport const example = three;\nexport default {};\n',
     "examples/dates.ts": "export const now = (): number => Date.now();\n",
@@ -196,7 +208,17 @@ function prove(): boolean {
 /** The rules reported for each file. */
 function lint(): ReadonlyMap<string, readonly string[]> {
   const bin = join(repository, "node_modules/oxlint/bin/oxlint");
-  const args = [bin, "--format", "json", "mailbox", "actors", "examples", "test", "elsewhere.ts"];
+  const args = [
+    bin,
+    "--format",
+    "json",
+    "mailbox",
+    "actors",
+    "taskmanager",
+    "examples",
+    "test",
+    "elsewhere.ts",
+  ];
   const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8" });
   let report: { readonly diagnostics: readonly { readonly code: string; readonly filename: string }[] };
   try {

@@ -100,6 +100,49 @@ describe("G4 Order", () => {
     ]);
   });
 
+  it("does not deliver what a handler before it has cancelled, though both were selected together", async () => {
+    stopClock();
+    const seen: unknown[] = [];
+    const box = actor((self) => ({
+      receive: {
+        note: (payload) => {
+          seen.push(payload);
+          if (payload === 20) self.cancel({ type: "note", key: "22" });
+        },
+        slow: async () => {
+          await scheduler.wait(1);
+          self.cancel({ type: "note", key: "25" });
+        },
+      },
+    }));
+    await box.inside((self) => {
+      for (const n of numbers(24)) self.send("note", n, { key: String(n) });
+      self.send("slow", undefined);
+      for (const n of [24, 25, 26]) self.send("note", n, { key: String(n) });
+    });
+    await box.drain();
+    expect(seen).toEqual(numbers(27).filter((n) => n !== 22 && n !== 25));
+  });
+
+  it("begins next with what a handler has rescheduled, or deferred, to before the others", async () => {
+    const now = stopClock();
+    const seen: unknown[] = [];
+    const box = actor((self) => ({
+      receive: {
+        note: (payload, delivery) => {
+          seen.push(payload);
+          if (payload === 12) self.mailbox.reschedule({ type: "note", key: "18" }, now - HOUR);
+          if (payload === 14 && seen.filter((n) => n === 14).length < 3) delivery.defer(new Date(now - HOUR));
+        },
+      },
+    }));
+    await box.inside((self) => {
+      for (const n of numbers(20)) self.send("note", n, { key: String(n) });
+    });
+    await box.drain();
+    expect(seen).toEqual([...numbers(13), 18, 13, 14, 14, 14, 15, 16, 17, 19]);
+  });
+
   it("lets a redelivered message wait for nobody, and nobody for it", async () => {
     stopClock();
     const seen: unknown[] = [];

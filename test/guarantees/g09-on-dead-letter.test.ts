@@ -71,6 +71,11 @@ describe("G9 onDeadLetter", () => {
       await box.drain();
     }
     expect(calls.map((call) => call.attempt)).toEqual([1, 2, 3]);
+    expect(box.eventsOf("hookFailed")).toMatchObject([
+      { id, attempt: 1, maxAttempts: 3, error: { message: "the hook's own" } },
+      { attempt: 2, nextAt: expect.any(Number) as number },
+      { attempt: 3, nextAt: undefined },
+    ]);
     expect(await box.ref.deadLetter(id)).toEqual(before);
     expect(await box.ref.stats()).toMatchObject({ pending: 0, deadLetters: 1, leased: 0 });
   });

@@ -134,7 +134,7 @@ describe("G14 the user's own alarm is part of the user's transaction", () => {
         }
       },
     }));
-    const first = Date.now() + 20;
+    const first = Date.now() + 500;
     await one.inside((_, { storage }) => storage.setAlarm(first));
     await until(() => ran.length === 2, "both");
     expect(ran).toEqual([first, first + 100]);

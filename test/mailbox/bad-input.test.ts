@@ -203,6 +203,15 @@ describe("a mailbox with a bound", () => {
   });
 });
 
+describe("a mailbox with a bound, and recurrences", () => {
+  it("takes their declarations, again and again, though it is full", async () => {
+    const box = actor({ receive: { note: () => {} }, settings: { maxPending: 1 } });
+    await box.ref.sendIn("1 hour", "note", 1);
+    for (let n = 0; n < 3; n += 1) await box.ref.sendEvery("1 hour", "note", 1);
+    await expect(box.ref.sendIn("1 hour", "note", 2)).rejects.toThrow(MailboxFullError);
+  });
+});
+
 describe("cursors and pages", () => {
   it.each([
     ["a text", "x"],
@@ -223,6 +232,25 @@ describe("cursors and pages", () => {
     const box = plain();
     await expect(box.ref.deadLetters({ reason: "bored" as never })).rejects.toThrow(InvalidOptionError);
     await expect(box.ref.redriveAll({ ids: "all" as never })).rejects.toThrow(InvalidOptionError);
+  });
+
+  it("refuse a misspelt filter, which would mean every letter", async () => {
+    const box = actor({
+      policy: { maxAttempts: 1 },
+      receive: {
+        note: () => {
+          throw new Error("no");
+        },
+      },
+    });
+    await box.ref.send("note", 1);
+    await box.drain();
+    const misspelt = { diedbefore: new Date(0) } as never;
+    await expect(box.ref.purgeAll(misspelt)).rejects.toThrow(InvalidOptionError);
+    await expect(box.ref.redriveAll(misspelt)).rejects.toThrow(/diedbefore/);
+    await expect(box.ref.deadLetters(misspelt)).rejects.toThrow(InvalidOptionError);
+    await box.inside((self) => expect(self.mailbox.purgeAll(misspelt)).rejects.toThrow(InvalidOptionError));
+    expect(await box.ref.stats()).toMatchObject({ deadLetters: 1 });
   });
 });
 
@@ -260,6 +288,23 @@ describe("settings and targets", () => {
   ])("refuse %s at the first verb", async (_, settings) => {
     const box = actor({ receive: { note: () => {} }, settings });
     await expect(box.ref.send("note", 1)).rejects.toThrow(MailboxError);
+  });
+
+  it("refuse what is wrong on an object that lives already, and let it live", async () => {
+    const fail = (): void => {
+      throw new Error("no");
+    };
+    const box = actor({ receive: { note: fail }, policy: { maxAttempts: 1 } });
+    await box.ref.send("note", 1);
+    await box.drain();
+    await box.ref.sendIn("1 hour", "note", 1);
+    box.deploy({ receive: { note: fail }, settings: { retention: { age: "for ever" } } });
+    await box.evict();
+    await expect(box.ref.stats()).rejects.toMatchObject({ code: "invalid_duration" });
+    expect(await box.inside(() => "alive")).toBe("alive");
+    box.deploy({ receive: { note: fail } });
+    await box.evict();
+    expect(await box.ref.stats()).toMatchObject({ pending: 1, deadLetters: 1 });
   });
 
   it("refuse a ref to nobody", () => {

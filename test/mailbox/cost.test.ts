@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
-import { type Cost, costOf, installMeter } from "../support/meter.ts";
+import { type Cost, costOf, installMeter, shown } from "../support/meter.ts";
 import { actor, type Scripted } from "../support/scripted.ts";
 
 const DAY = 86_400_000;
@@ -31,7 +31,7 @@ describe("What a message costs", () => {
       it("writes one row to accept a message from a ref, and arms the alarm for a new head only", async () => {
         const box = await crowded(pending);
         const first = await costOf(() => box.ref.sendIn("1 hour", "note", 1));
-        expect(rows(first), first.statements.join("\n")).toEqual({ read: 0, written: 1, setAlarm: 1 });
+        expect(rows(first), shown(first)).toEqual({ read: 0, written: 1, setAlarm: 1 });
         const later = await costOf(() => box.ref.sendIn("2 hours", "note", 1));
         expect(rows(later)).toEqual({ read: 0, written: 1, setAlarm: 0 });
         const same = await costOf(() => box.ref.sendIn("1 hour", "note", 1));
@@ -44,7 +44,7 @@ describe("What a message costs", () => {
         const box = await crowded(pending);
         await box.ref.send("note", 1);
         const own = await costOf(() => box.inside((self) => self.send("note", 1)));
-        expect(rows(own), own.statements.join("\n")).toEqual({ read: 0, written: 1, setAlarm: 0 });
+        expect(rows(own), shown(own)).toEqual({ read: 0, written: 1, setAlarm: 0 });
       });
 
       it("writes one row for each message of a sendAll", async () => {
@@ -61,7 +61,7 @@ describe("What a message costs", () => {
         await box.ref.send("note", 1);
         const cost = await costOf(() => box.drain());
         // The alarm is armed anew for the head that is left.
-        expect(rows(cost), cost.statements.join("\n")).toEqual({ read: 3, written: 1, setAlarm: 1 });
+        expect(rows(cost), shown(cost)).toEqual({ read: 3, written: 1, setAlarm: 1 });
       });
 
       it("writes one row for each message of a backlog, and reads at most three", async () => {
@@ -114,7 +114,7 @@ describe("What a message costs", () => {
     await box.ref.send("fail", 1);
     const cost = await costOf(() => box.drain());
     // The row in its new place, and the index of those that moved.
-    expect(cost.written, cost.statements.join("\n")).toBeLessThanOrEqual(3);
+    expect(cost.written, shown(cost)).toBeLessThanOrEqual(3);
   });
 });
 
@@ -129,7 +129,7 @@ describe("What a recurrence costs", () => {
       for (let n = 0; n < 3; n += 1) {
         moveClock(3_600_000);
         const cost = await costOf(() => box.drain());
-        expect(cost.written, cost.statements.join("\n")).toBeLessThanOrEqual(2);
+        expect(cost.written, shown(cost)).toBeLessThanOrEqual(2);
         expect(cost.setAlarm).toBe(1);
       }
     });
@@ -147,7 +147,7 @@ describe("What a recurrence costs", () => {
     const until = new Date(Date.now() + 300 * DAY);
     await declare();
     const again = await costOf(declare);
-    expect(rows(again), again.statements.join("\n")).toEqual({ read: 1, written: 0, setAlarm: 0 });
+    expect(rows(again), shown(again)).toEqual({ read: 1, written: 0, setAlarm: 0 });
     const inside = await costOf(() =>
       box.inside((self) =>
         self.sendEvery({ cron: "0 9 * * 1" }, "note", { a: [1] }, { key: "k", maxAttempts: 2, until }),

@@ -90,7 +90,29 @@ describe("destroy", () => {
     expect(refusal).toBeInstanceOf(RefusedInHandlerError);
   });
 
-  it("cannot be called through a ref", () => {
-    expect(actor({ receive: {} }).ref).not.toHaveProperty("destroy");
+  it("takes what the attempt that asks for it has sent before, and nothing of after", async () => {
+    stopClock();
+    const box = actor((self) => ({
+      receive: {
+        note: () => {},
+        ending: async () => {
+          self.sendIn("1 hour", "note", "before");
+          self.sendEvery("1 hour", "note", "before");
+          await self.mailbox.destroy();
+          self.sendIn("1 hour", "note", "after");
+        },
+      },
+    }));
+    await box.ref.send("ending", undefined);
+    await box.drain();
+    expect((await box.ref.pending()).items).toMatchObject([{ payload: "after" }]);
+    expect(await box.ref.recurrences()).toEqual({ items: [] });
+  });
+
+  it("cannot be called through a ref, nor by hand", async () => {
+    const box = actor({ receive: {} });
+    expect(box.ref).not.toHaveProperty("destroy");
+    const answer = await box.stub().mailboxCall('{"v":1,"verb":"destroy","args":"{\\"json\\":[]}"}');
+    expect(JSON.parse(answer)).toMatchObject({ ok: false, code: "unsupported_call" });
   });
 });

@@ -31,7 +31,7 @@ describe("a mailbox in a Durable Object that is no actor", () => {
 
   it("runs the object's own alarm beside its messages", async () => {
     const stub = stubOf("alarm");
-    await stub.setAlarmIn(50);
+    await stub.setAlarmIn(700);
     await ref(env.ROOMS, "alarm").send("open", { topic: "first" });
     await until(async () => (await stub.sightings()).length === 2);
     expect(await stub.sightings()).toEqual(['"first"', '["alarm",false]']);

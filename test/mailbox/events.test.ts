@@ -124,6 +124,15 @@ describe("events", () => {
     expect(seen).toEqual([1]);
   });
 
+  it("come from a listener that may be async, and reject", async () => {
+    const box = actor({
+      receive: { note: () => {} },
+      settings: { onEvent: () => Promise.reject(new Error("the listener's")) as unknown as void },
+    });
+    await box.ref.send("note", 1);
+    await until(async () => (await box.ref.stats()).listenerFailures === 2);
+  });
+
   it("are published on the diagnostics channel, with whose they are", async () => {
     const published: PublishedEvent[] = [];
     const note = (message: unknown): void => void published.push(message as PublishedEvent);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidKeyError } from "../../actors/index.ts";
-import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
+import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import { actor, type Scripted, type ScriptedActor } from "../support/scripted.ts";
 
 const HOUR = 3_600_000;
@@ -46,7 +46,7 @@ describe("a key", () => {
   startClockAfterEach();
 
   it("keeps the message that waits, by default, and answers its id", async () => {
-    const now = stopClock();
+    const now = stopClockAhead();
     const { box, noted } = noter();
     const first = await box.ref.sendIn("1 hour", "note", "first", { key: "k" });
     for (const options of [{ key: "k" }, { key: "k", ifPending: "keep" } as const]) {
@@ -61,7 +61,7 @@ describe("a key", () => {
   });
 
   it("replaces the message that waits with one of its own id, time and attempts", async () => {
-    const now = stopClock();
+    const now = stopClockAhead();
     const { box, noted } = noter();
     const first = await box.ref.send("note", "first", { key: "k" });
     const second = await box.ref.sendIn("1 hour", "note", "second", { key: "k", ifPending: "replace" });
@@ -74,7 +74,7 @@ describe("a key", () => {
   });
 
   it("replaces a message that waits for its redelivery, with all its attempts before it", async () => {
-    stopClock();
+    stopClockAhead();
     const { box, noted } = during(() => {
       throw new Error("no");
     }, false);
@@ -87,7 +87,7 @@ describe("a key", () => {
   });
 
   it("belongs to one type, and says nothing of recurrences", async () => {
-    stopClock();
+    stopClockAhead();
     const { box } = noter();
     const ids = [
       await box.ref.sendIn("1 hour", "note", 1, { key: "k" }),
@@ -103,7 +103,7 @@ describe("a key", () => {
   });
 
   it("is free again after the ack, after a cancel and when its message is a dead letter", async () => {
-    stopClock();
+    stopClockAhead();
     const { box } = noter();
     const first = await box.ref.send("note", 1, { key: "k" });
     await box.drain();
@@ -118,7 +118,7 @@ describe("a key", () => {
   });
 
   it("holds among the entries of one sendAll", async () => {
-    stopClock();
+    stopClockAhead();
     const { box, noted } = noter();
     const entries = [
       { type: "note", payload: 1, key: "k" },
@@ -136,7 +136,7 @@ describe("a key", () => {
   });
 
   it("is of 1 to 256 bytes of UTF-8", async () => {
-    stopClock();
+    stopClockAhead();
     const { box } = noter();
     for (const key of ["k".repeat(256), "漢".repeat(85), "\u{1f600}".repeat(64)]) {
       const id = await box.ref.sendIn("1 hour", "note", 1, { key });
@@ -162,7 +162,7 @@ for (const isAsync of [false, true]) {
 
     for (const ifPending of ["keep", "replace"] as const) {
       it(`is free: ${ifPending} sends the next message`, async () => {
-        stopClock();
+        stopClockAhead();
         let next = "";
         const { box, noted } = during((self) => {
           next = self.sendIn("1 hour", "note", "next", { key: "k", ifPending });
@@ -178,7 +178,7 @@ for (const isAsync of [false, true]) {
       });
 
       it(`comes back to the message whose attempt failed after ${ifPending}, and what it sent is gone`, async () => {
-        stopClock();
+        stopClockAhead();
         const { box, noted } = during((self) => {
           self.sendIn("1 hour", "note", "next", { key: "k", ifPending });
           throw new Error("no");
@@ -192,7 +192,7 @@ for (const isAsync of [false, true]) {
       });
 
       it(`stays with what was sent by ${ifPending} when the message is deferred`, async () => {
-        stopClock();
+        stopClockAhead();
         let next = "";
         const { box, noted } = during((self, delivery) => {
           next = self.sendIn("2 hours", "note", "next", { key: "k", ifPending });
@@ -208,7 +208,7 @@ for (const isAsync of [false, true]) {
     }
 
     it("comes back to a message that is deferred, when nobody took it", async () => {
-      stopClock();
+      stopClockAhead();
       const { box } = during((_, delivery) => delivery.defer(HOUR), isAsync);
       const first = await box.ref.send("note", "first", { key: "k" });
       await box.drain();
@@ -216,7 +216,7 @@ for (const isAsync of [false, true]) {
     });
 
     it("does not find the running message", async () => {
-      stopClock();
+      stopClockAhead();
       const found: unknown[] = [];
       const { box, noted } = during((self) => {
         found.push(self.mailbox.get(KEY), self.cancel(KEY), self.mailbox.reschedule(KEY, new Date()));
@@ -237,7 +237,7 @@ describe("a key that is taken while its message runs", () => {
     end: "resolve" | "throw",
     ifPending: "keep" | "replace",
   ): Promise<{ box: Scripted; noted: unknown[]; first: string; newcomer: string }> {
-    stopClock();
+    stopClockAhead();
     let go = (): void => {};
     const gate = new Promise<void>((resolve) => (go = resolve));
     let hasBegun = (): void => {};
@@ -280,7 +280,7 @@ describe("a key that is resolved only at the end of an async attempt", () => {
   startClockAfterEach();
 
   it("raises notEnqueued when another message has it by then, and the id is unknown", async () => {
-    stopClock();
+    stopClockAhead();
     let late = "";
     const box = actor((self) => ({
       receive: {
@@ -302,7 +302,7 @@ describe("a key that is resolved only at the end of an async attempt", () => {
   });
 
   it("is found by key in the memory of the attempt", async () => {
-    stopClock();
+    stopClockAhead();
     const seen: unknown[] = [];
     const box = actor((self) => ({
       receive: {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UnknownTypeError } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
-import { actor, type Scripted } from "../support/scripted.ts";
+import { actor, type Scripted, until } from "../support/scripted.ts";
 
 const DAY = 86_400_000;
 
@@ -52,6 +52,22 @@ describe("a message of a type that the running code does not know", () => {
     expect(box.eventsOf("released")).toEqual([{ event: "released", type: "note", count: 1 }]);
     expect(box.eventsOf("delivered").find((event) => event.id === id)).toMatchObject({ attempt: 1 });
     expect((await box.ref.stats()).parked).toBe(0);
+  });
+
+  it("is released as soon as a version that knows it wakes, whatever for", async () => {
+    const seen: unknown[] = [];
+    const box = actor({ receive: {} });
+    const other = actor((self) => ({
+      receive: { begin: () => void self.other(box.name).send("note", "kept") },
+    }));
+    await other.ref.send("begin", undefined);
+    await until(() => box.eventsOf("parked").length > 0, "the message to be parked");
+    box.deploy({ receive: { note: (payload) => void seen.push(payload) } });
+    await box.evict();
+    // A request that has nothing to do with it.
+    await box.inside(() => {});
+    await until(() => seen.length > 0, "its delivery, by itself");
+    expect(box.eventsOf("healed")).toEqual([]);
   });
 
   it("keeps its key while it is parked", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
+import { moveClock, startClockAfterEach, stopClock, stopClockAhead } from "../support/clock.ts";
 import { actor, until } from "../support/scripted.ts";
 
 describe("pause and resume", () => {
@@ -67,6 +67,28 @@ describe("pause and resume", () => {
     await box.drain();
     expect(seen).toHaveLength(1);
     expect(box.eventsOf("skipped")).toMatchObject([{ count: 9 }]);
+  });
+
+  it("hold the hook of a dead letter as they hold an attempt", async () => {
+    stopClockAhead();
+    const seen: string[] = [];
+    const box = actor((self) => ({
+      policy: { maxAttempts: 1 },
+      receive: {
+        last: () => {
+          self.mailbox.pause();
+          return Promise.reject(new Error("no"));
+        },
+      },
+      onDeadLetter: ({ id }) => void seen.push(id),
+    }));
+    const id = await box.ref.send("last", undefined);
+    await box.drain();
+    expect(await box.ref.stats()).toMatchObject({ deadLetters: 1, paused: true });
+    expect(seen).toEqual([]);
+    await box.ref.resume();
+    await box.drain();
+    expect(seen).toEqual([id]);
   });
 
   it("are harmless when they change nothing", async () => {

@@ -13,11 +13,33 @@ export interface Cost {
   /** Calls of the real setAlarm, each of which is billed as a row written, beside `written`. */
   readonly setAlarm: number;
   readonly deleteAlarm: number;
-  /** What wrote or read, for a failing test to show. */
-  readonly statements: readonly string[];
+  /** What read or wrote. */
+  readonly statements: readonly { readonly read: number; readonly written: number; readonly text: string }[];
 }
 
-let cursors: { readonly cursor: Cursor; readonly text: string }[] | undefined;
+class Statement {
+  readonly text: string;
+  read = 0;
+  written = 0;
+  readonly #cursor: Cursor;
+
+  constructor(cursor: Cursor, text: string) {
+    this.#cursor = cursor;
+    this.text = text.replaceAll(/\s+/g, " ").trim();
+  }
+
+  /** Takes the numbers as they are by now: final once the cursor was read to its end. */
+  look(): void {
+    try {
+      this.read = this.#cursor.rowsRead;
+      this.written = this.#cursor.rowsWritten;
+    } catch {
+      // Given up in the middle: from outside its object it tells nothing, and was looked at inside.
+    }
+  }
+}
+
+let meter: Statement[] | undefined;
 let setAlarm = 0;
 let deleteAlarm = 0;
 let isInstalled = false;
@@ -32,8 +54,9 @@ export async function installMeter(): Promise<void> {
     const original = { exec: sql.exec, set: storage.setAlarm, drop: storage.deleteAlarm };
     Object.assign(sql, {
       exec(this: SqlStorage, text: string, ...bindings: unknown[]): Cursor {
-        const cursor = Reflect.apply(original.exec, this, [text, ...bindings]);
-        cursors?.push({ cursor, text: text.replaceAll(/\s+/g, " ").trim() });
+        const cursor: Cursor = Reflect.apply(original.exec, this, [text, ...bindings]);
+        for (const before of meter?.slice(-4) ?? []) before.look();
+        meter?.push(new Statement(cursor, text));
         return cursor;
       },
     });
@@ -52,23 +75,25 @@ export async function installMeter(): Promise<void> {
 
 /** Runs some work and answers what it cost. One at a time. */
 export async function costOf(work: () => unknown): Promise<Cost> {
-  cursors = [];
+  meter = [];
   setAlarm = 0;
   deleteAlarm = 0;
   try {
     await work();
-    let read = 0;
-    let written = 0;
-    const statements: string[] = [];
-    for (const { cursor, text } of cursors) {
-      // Final once a cursor was read to its end, or given up.
-      read += cursor.rowsRead;
-      written += cursor.rowsWritten;
-      if (cursor.rowsRead + cursor.rowsWritten > 0)
-        statements.push(`${cursor.rowsRead} read, ${cursor.rowsWritten} written: ${text}`);
-    }
-    return { read, written, setAlarm, deleteAlarm, statements };
+    for (const statement of meter) statement.look();
+    return {
+      read: meter.reduce((sum, statement) => sum + statement.read, 0),
+      written: meter.reduce((sum, statement) => sum + statement.written, 0),
+      setAlarm,
+      deleteAlarm,
+      statements: meter.filter(({ read, written }) => read + written > 0),
+    };
   } finally {
-    cursors = undefined;
+    meter = undefined;
   }
+}
+
+/** The statements of a cost, for a failing test to show. */
+export function shown({ statements }: Cost): string {
+  return statements.map(({ read, written, text }) => `${read} read, ${written} written: ${text}`).join("\n");
 }

@@ -33,6 +33,8 @@ export interface Script {
   readonly settings?: Settings;
   readonly onDeadLetter?: OnDeadLetter;
   readonly alarm?: (info: AlarmInvocationInfo) => unknown;
+  /** Stands between the network and the mailbox: `next` lets a call through, not calling it loses the call. */
+  readonly onCall?: (call: string, next: () => Promise<string>) => Promise<string>;
   /** Runs in the constructor, after the mailbox was made. */
   readonly construct?: (actor: ScriptedActor) => void;
 }
@@ -88,6 +90,11 @@ export class ScriptedActor extends Actor<Cloudflare.Env, AnyMessages> {
   /** Another scripted actor, through the outbox. */
   other(name: string): ActorRef<AnyMessages> {
     return this.mailbox.ref<AnyMessages>(this.env.ACTORS, name);
+  }
+
+  override mailboxCall(call: string): Promise<string> {
+    const next = (): Promise<string> => super.mailboxCall(call);
+    return this.script.onCall === undefined ? next() : this.script.onCall(call, next);
   }
 
   override alarm(info?: AlarmInvocationInfo): void | Promise<void> {

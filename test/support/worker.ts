@@ -5,22 +5,34 @@ import type { Cart as ReadmeCart } from "../docs/readme/cart.ts";
 import type { AlarmField, ReservedAccessor, ReservedField, ReservedMethod } from "./reserved.ts";
 import type { Room } from "./room.ts";
 import type { ScriptedActor } from "./scripted.ts";
+import type { TaskNamespaces } from "./tasks.ts";
 
-export { Cart, Digest, Endpoint, Mailer } from "../../examples/worker.ts";
+export { Cart, Digest, Endpoint, Mailer, Trial } from "../../examples/worker.ts";
 export { Cart as ReadmeCart } from "../docs/readme/cart.ts";
 export { AlarmField, ReservedAccessor, ReservedField, ReservedMethod } from "./reserved.ts";
 export { Room } from "./room.ts";
 export { ScriptedActor } from "./scripted.ts";
+export {
+  ExtendedTasks,
+  FieldTasks,
+  LegacyTasks,
+  ModernTasks,
+  NoAlarmTasks,
+  ProxiedTasks,
+  TwiceTasks,
+} from "./tasks.ts";
 
 // What `env` of "cloudflare:workers" holds in the tests: the same as in test/wrangler.toml.
 declare global {
   namespace Cloudflare {
-    interface Env {
+    interface Env extends TaskNamespaces {
       readonly README_CARTS: DurableObjectNamespace<ReadmeCart>;
       readonly ENDPOINTS: DurableObjectNamespace<Endpoint>;
       readonly CARTS: DurableObjectNamespace<Cart>;
       readonly MAILERS: DurableObjectNamespace<Mailer>;
       readonly DIGESTS: DurableObjectNamespace<Digest>;
+      readonly TRIALS: DurableObjectNamespace;
+      readonly TRIAL_DAY_MS: string;
       readonly ROOMS: DurableObjectNamespace<Room>;
       readonly ReservedMethod: DurableObjectNamespace<ReservedMethod>;
       readonly ReservedAccessor: DurableObjectNamespace<ReservedAccessor>;

@@ -43,14 +43,11 @@ async function demo(): Promise<boolean> {
   }
 
   say(`Sending ${describe(plan)}.`);
-  // The first to be refused are the last to die, so that they are sent first.
-  const inOrder = plan.toSorted((a, b) => Number(b.type === REFUSED_TYPE) - Number(a.type === REFUSED_TYPE));
-  await Promise.all(
-    ENDPOINTS.map(async (endpoint) => {
-      for (const item of inOrder) if (item.endpoint === endpoint) await send(item);
-    }),
-  );
-  await untilQuiet();
+  let isSending = true;
+  const sending = sendAll().then(() => {
+    isSending = false;
+  });
+  await Promise.all([sending, untilQuiet(() => isSending)]);
 
   const letters = await deadLetters();
   say(`${letters.length} dead letters:`);
@@ -61,9 +58,20 @@ async function demo(): Promise<boolean> {
   const [first] = letters;
   let redriven = first === undefined ? 0 : await relay.redrive(first.endpoint, first.letter.id);
   for (const endpoint of ENDPOINTS) redriven += await relay.redrive(endpoint);
-  await untilQuiet();
+  await untilQuiet(() => false);
 
   return report(letters.length, redriven);
+}
+
+/** Sends the plan, to all endpoints at the same time. */
+async function sendAll(): Promise<void> {
+  // What is refused takes longest to die, so it goes first.
+  const inOrder = plan.toSorted((a, b) => Number(b.type === REFUSED_TYPE) - Number(a.type === REFUSED_TYPE));
+  await Promise.all(
+    ENDPOINTS.map(async (endpoint) => {
+      for (const item of inOrder) if (item.endpoint === endpoint) await send(item);
+    }),
+  );
 }
 
 async function send({ id, type, body, endpoint, delayMs }: Item): Promise<void> {
@@ -72,16 +80,17 @@ async function send({ id, type, body, endpoint, delayMs }: Item): Promise<void> 
   await relay.send(endpoint, { id, type, body, ...(delayMs === 0 ? {} : { at: dueAt }) });
 }
 
-/** Waits until nothing is pending at any endpoint, and says each second how far it is. */
-async function untilQuiet(): Promise<void> {
+/** Waits until nothing is being sent or pending at any endpoint, and says each second how far it is. */
+async function untilQuiet(isSending: () => boolean): Promise<void> {
   for (;;) {
+    const mayGrow = isSending();
     const counts = await Promise.all(ENDPOINTS.map((endpoint) => relay.counts(endpoint)));
     const pending = counts.reduce((sum, { pending }) => sum + pending, 0);
     const dead = counts.reduce((sum, { deadLetters }) => sum + deadLetters, 0);
     say(
       `accepted ${books.acceptedCount} of ${books.sentCount}, waiting ${pending}, redelivered ${books.redeliveredCount}, dead ${dead}`,
     );
-    if (pending === 0) return;
+    if (!mayGrow && pending === 0) return;
     if (performance.now() - startedAt > PATIENCE_MS) {
       throw new Error(`${pending} webhooks were still pending after ${PATIENCE_MS / 1000} seconds.`);
     }

@@ -2,6 +2,7 @@
 // is closed, and its HTTP API.
 
 import "./environment.ts";
+import { fileURLToPath } from "node:url";
 import { createTestHarness } from "wrangler";
 
 /** What the demo reads of a dead letter. */
@@ -15,7 +16,7 @@ export interface Letter {
 
 export class Relay {
   readonly #server = createTestHarness({
-    root: new URL("../../..", import.meta.url).pathname,
+    root: fileURLToPath(new URL("../../..", import.meta.url)),
     workers: [{ configPath: "wrangler.toml" }],
   });
   #origin: URL | undefined;

@@ -1,0 +1,193 @@
+import { describe, expect, it } from "vitest";
+import { OutboxFullError } from "../../actors/index.ts";
+import { batchOf, quiet, type SeenBatch } from "../support/batches.ts";
+import { actor, type Scripted, until } from "../support/scripted.ts";
+
+/** An actor that notes payloads, and what its batches were. */
+function listener(seen: unknown[], batches: SeenBatch[] = [], sizes: number[] = []): Scripted {
+  return actor({
+    receive: { note: (payload) => void seen.push(payload) },
+    onCall: (call, next) => {
+      const batch = batchOf(call);
+      if (batch !== undefined) {
+        batches.push(batch);
+        sizes.push(call.length);
+      }
+      return next();
+    },
+  });
+}
+
+/** An actor that never answers a batch, while it is told so. */
+function hanging(calls: string[], name: string, isHanging: () => boolean = () => true): Scripted {
+  return actor({
+    receive: { note: () => {} },
+    onCall: (call, next) => {
+      if (batchOf(call) === undefined || !isHanging()) return next();
+      calls.push(name);
+      return new Promise(() => {});
+    },
+  });
+}
+
+describe("G8 the relay's limits", () => {
+  it("sends at most 100 messages a batch, in order, whatever the backlog", async () => {
+    const seen: unknown[] = [];
+    const batches: SeenBatch[] = [];
+    const to = listener(seen, batches);
+    const from = actor({ receive: {} });
+    await from.inside((self) => {
+      self.other(to.name).sendAll(Array.from({ length: 1_250 }, (_, n) => ({ type: "note", payload: n })));
+    });
+    await quiet(from);
+    await quiet(to);
+    expect(batches.map(({ messages }) => messages.length)).toEqual([...Array(12).fill(100), 50]);
+    expect(seen).toEqual(Array.from({ length: 1_250 }, (_, n) => n));
+  });
+
+  it("sends at most 1 MiB a batch, and one message alone that is larger", async () => {
+    const seen: unknown[] = [];
+    const batches: SeenBatch[] = [];
+    const to = actor({
+      receive: { note: (payload) => void seen.push((payload as string).length) },
+      settings: { maxPayloadBytes: 1.5 * 1024 * 1024 },
+      onCall: (call, next) => {
+        const batch = batchOf(call);
+        if (batch !== undefined) batches.push(batch);
+        return next();
+      },
+    });
+    const from = actor({ receive: {}, settings: { maxPayloadBytes: 1.5 * 1024 * 1024 } });
+    const sizes = [400, 400, 400, 1_200, 10, 10];
+    await from.inside((self) => {
+      for (const size of sizes) self.other(to.name).send("note", "x".repeat(size * 1024));
+    });
+    await quiet(from);
+    await quiet(to);
+    expect(batches.map(({ messages }) => messages.length)).toEqual([2, 1, 1, 2]);
+    expect(seen).toEqual(sizes.map((size) => size * 1024));
+  });
+
+  it("sends to four targets at once, of which three did not answer before", async () => {
+    const calls: string[] = [];
+    const dead = ["a", "b", "c", "d", "e"].map((name) => hanging(calls, name));
+    const seen: unknown[] = [];
+    const to = listener(seen);
+    const from = actor({ receive: {} });
+    await from.inside((self) => {
+      for (const box of dead) self.other(box.name).send("note", undefined);
+    });
+    await until(() => calls.length === 4);
+    await scheduler.wait(300);
+    expect(calls.toSorted()).toEqual(["a", "b", "c", "d"]);
+    // The next instance finds four that did not answer: three of them get a place, and one is kept.
+    await from.inside((self) => {
+      self.realStorage.sql.exec(
+        "DELETE FROM _mailbox_outbox WHERE target LIKE ?",
+        `%${dead[4]?.name ?? ""}%`,
+      );
+    });
+    await from.kill();
+    await until(() => calls.length === 7, "a second round");
+    await from.inside((self) => {
+      self.other(to.name).send("note", "elsewhere");
+    });
+    await until(() => seen.length === 1, "the message to one that answers", 5_000);
+    expect(calls).toHaveLength(7);
+  });
+
+  it("lets nobody wait for a target that does not answer: neither the mailbox nor other targets", async () => {
+    const calls: string[] = [];
+    const seen: unknown[] = [];
+    const dead = hanging(calls, "dead");
+    const to = listener(seen);
+    const from = actor({ receive: { note: (payload) => void seen.push(payload) } });
+    await from.inside((self) => {
+      self.other(dead.name).send("note", 1);
+      self.other(to.name).send("note", "to another");
+    });
+    await from.ref.send("note", "to itself");
+    await until(() => seen.length === 2, "both", 2_000);
+    await until(async () => (await from.ref.stats()).outbox === 1);
+    expect(calls).toEqual(["dead"]);
+    // Its wake has ended, and the batch goes on without it.
+    await scheduler.wait(1_500);
+    await from.ref.send("note", "later");
+    await until(() => seen.length === 3, "one more", 1_000);
+  });
+
+  it("goes on beside a handler that takes its time", async () => {
+    const seen: unknown[] = [];
+    const to = listener(seen);
+    let isOver = false;
+    const from = actor({
+      receive: {
+        slow: async () => {
+          await scheduler.wait(3_000);
+          isOver = true;
+        },
+      },
+    });
+    await from.ref.send("slow", undefined);
+    await until(async () => (await from.ref.pending()).items[0]?.state === "running");
+    await from.inside((self) => {
+      for (let n = 0; n < 250; n += 1) self.other(to.name).send("note", n);
+    });
+    await until(() => seen.length === 250, "all that was sent", 2_000);
+    expect(isOver).toBe(false);
+    await quiet(from);
+  });
+
+  it("tries again beside a handler that takes its time", async () => {
+    const seen: unknown[] = [];
+    let tries = 0;
+    const to = actor({
+      receive: { note: (payload) => void seen.push(payload) },
+      onCall: (call, next) => {
+        if (batchOf(call) === undefined) return next();
+        tries += 1;
+        return tries === 1 ? Promise.reject(new Error("not yet")) : next();
+      },
+    });
+    const from = actor({ receive: { slow: async () => scheduler.wait(4_000) } });
+    await from.inside((self) => {
+      self.other(to.name).send("note", "in the end");
+    });
+    await from.ref.send("slow", undefined);
+    await until(() => seen.length === 1, "the second try", 3_000);
+    expect((await from.ref.pending()).items[0]?.state).toBe("running");
+  });
+
+  it("refuses a send that would make more rows for one target than settings.outbox.maxRows", async () => {
+    const calls: string[] = [];
+    const dead = hanging(calls, "dead");
+    const seen: unknown[] = [];
+    const to = listener(seen);
+    const from = actor((self) => ({
+      settings: { outbox: { maxRows: 5 } },
+      receive: {
+        six: async () => {
+          for (let n = 0; n < 6; n += 1) self.other(dead.name).send("note", n);
+        },
+      },
+    }));
+    await from.inside((self) => {
+      const other = self.other(dead.name);
+      const many = (count: number): { type: string; payload: number }[] =>
+        Array.from({ length: count }, (_, n) => ({ type: "note", payload: n }));
+      expect(() => other.sendAll(many(6))).toThrow(OutboxFullError);
+      expect(self.mailbox.stats().outbox).toBe(0);
+      other.sendAll(many(4));
+      expect(() => other.sendAll(many(2))).toThrow(OutboxFullError);
+      other.send("note", 5);
+      expect(() => other.send("note", 6)).toThrow(/5 messages wait for ACTORS\/.*maxRows/);
+      // Others have room of their own.
+      self.other(to.name).send("note", "elsewhere");
+      expect(self.mailbox.stats().outbox).toBe(6);
+    });
+    await until(() => seen.length === 1);
+    const id = await from.ref.send("six", undefined, { maxAttempts: 1 });
+    const letter = await until(() => from.ref.deadLetter(id));
+    expect(letter.errors.at(-1)?.name).toBe("OutboxFullError");
+  });
+});

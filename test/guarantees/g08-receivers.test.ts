@@ -1,0 +1,235 @@
+import { describe, expect, it } from "vitest";
+import { batchOf, quiet, type SeenBatch } from "../support/batches.ts";
+import { actor, type Scripted, until } from "../support/scripted.ts";
+
+/** An actor that answers each batch with an error. */
+function broken(error: () => Error = () => new Error("broken for ever")): Scripted {
+  return actor({
+    receive: {},
+    onCall: (call, next) => (batchOf(call) === undefined ? next() : Promise.reject(error())),
+  });
+}
+
+describe("G8 a receiver that cannot take everything", () => {
+  it("takes what it has room for, and the rest later", async () => {
+    const seen: unknown[] = [];
+    const batches: SeenBatch[] = [];
+    const to = actor({
+      receive: { note: (payload) => void seen.push(payload) },
+      settings: { maxPending: 3 },
+      onCall: (call, next) => {
+        const batch = batchOf(call);
+        if (batch !== undefined) batches.push(batch);
+        return next();
+      },
+    });
+    await to.ref.pause();
+    const from = actor({ receive: {} });
+    await from.inside((self) => {
+      for (let n = 0; n < 7; n += 1) self.other(to.name).send("note", n);
+    });
+    await until(async () => (await from.ref.stats()).outbox === 4);
+    expect((await to.ref.stats()).pending).toBe(3);
+    expect((await from.ref.outbox()).items[0]).toMatchObject({ error: "The mailbox is full." });
+    await to.ref.resume();
+    await quiet(from);
+    await quiet(to);
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(batches.at(0)?.messages).toHaveLength(7);
+  });
+
+  it("does not hold up a lane with one message that it never takes: that one is its sender's to keep", async () => {
+    const seen: unknown[] = [];
+    const to = actor({
+      receive: { note: (payload) => void seen.push(payload) },
+      settings: { maxPayloadBytes: 100, minInterval: "1 minute" },
+    });
+    const hooked: string[] = [];
+    const from = actor({ receive: {}, onDeadLetter: (letter) => void hooked.push(letter.id) });
+    const [large, often] = await from.inside((self) => {
+      const other = self.other(to.name);
+      other.send("note", "before");
+      const ids = [
+        other.send("note", "x".repeat(200), { key: "k" }),
+        other.sendEvery("2 seconds", "tick", undefined, { key: "often" }),
+      ];
+      other.send("note", "after");
+      return ids;
+    });
+    await quiet(from);
+    await quiet(to);
+    expect(seen).toEqual(["before", "after"]);
+    const letters = new Map((await from.ref.deadLetters()).items.map((letter) => [letter.id, letter]));
+    expect(letters.get(large ?? "")).toMatchObject({
+      reason: "undeliverable",
+      type: "note",
+      key: "k",
+      payload: "x".repeat(200),
+      attempts: 1,
+      errors: [{ name: "payload_too_large", outcome: "undeliverable" }],
+    });
+    expect(letters.get(often ?? "")).toMatchObject({
+      reason: "undeliverable",
+      errors: [{ name: "invalid_recurrence" }],
+    });
+    await until(() => hooked.length === 2);
+    // Redriven, a recurrence is one still.
+    to.deploy({ receive: { note: () => {}, tick: () => {} } });
+    await to.evict();
+    expect(await from.ref.redrive(often ?? "")).toBe(true);
+    await quiet(from);
+    expect((await to.ref.recurrences()).items).toMatchObject([{ id: often, rule: "every 2 s" }]);
+    await to.ref.cancel(often ?? "");
+  });
+
+  it("is given up after settings.outbox.maxAge, batch by batch; the letter redriven has a number of its own", async () => {
+    const seen: unknown[] = [];
+    const numbers: number[] = [];
+    let isBroken = true;
+    const to = actor({
+      receive: { note: (payload) => void seen.push(payload) },
+      onCall: (call, next) => {
+        const batch = batchOf(call);
+        if (batch === undefined) return next();
+        numbers.push(...batch.messages.map(({ n }) => n));
+        return isBroken ? Promise.reject(new Error("broken for a while")) : next();
+      },
+    });
+    const from = actor({ receive: {}, settings: { outbox: { maxAge: 500 } } });
+    const id = await from.inside((self) =>
+      self.other(to.name).send("note", "late", { maxAttempts: 7, expires: "1 hour" }),
+    );
+    await until(async () => (await from.ref.stats()).deadLetters === 1);
+    const letter = await from.ref.deadLetter(id);
+    expect(letter).toMatchObject({
+      reason: "undeliverable",
+      payload: "late",
+      attempts: 1,
+      errors: [{ attempt: 1, outcome: "undeliverable", message: "Error: broken for a while" }],
+    });
+    expect(letter?.target).toContain(to.name);
+    expect((await from.ref.stats()).outbox).toBe(0);
+    isBroken = false;
+    expect(await from.ref.redrive(id)).toBe(true);
+    await quiet(from);
+    await quiet(to);
+    expect(seen).toEqual(["late"]);
+    expect(numbers).toEqual([1, 2]);
+    expect(to.eventsOf("delivered")).toMatchObject([{ id }]);
+  });
+
+  it("keeps the history of a letter that was redriven in vain", async () => {
+    const dead = broken();
+    const from = actor({ receive: {}, settings: { outbox: { maxAge: 500 } } });
+    const id = await from.inside((self) => self.other(dead.name).send("note", undefined));
+    await until(() => from.eventsOf("deadLettered").length === 1);
+    await from.ref.redrive(id);
+    await until(() => from.eventsOf("deadLettered").length === 2);
+    const letter = await from.ref.deadLetter(id);
+    expect(letter?.errors).toHaveLength(2);
+    expect(letter?.attempts).toBe(2);
+  });
+
+  it("is waited for by its rows, with an event, when its binding is no longer there", async () => {
+    const from = actor({ receive: {}, settings: { outbox: { maxAge: 1 } } });
+    await from.inside((self) => {
+      self.other("nobody").send("note", "for a later version");
+      self.realStorage.sql.exec(
+        "UPDATE _mailbox_outbox SET target = ?",
+        JSON.stringify(["env:REMOVED", "name", "nobody"]),
+      );
+    });
+    await from.evict();
+    await from.drain();
+    expect(from.eventsOf("outboxUnbound")).toEqual([{ event: "outboxUnbound", target: "REMOVED/nobody" }]);
+    const { items } = await from.ref.outbox();
+    expect(items).toMatchObject([{ target: "REMOVED/nobody", tries: 0 }]);
+    expect(items[0]?.error).toMatch(/no binding for REMOVED\/nobody/);
+    expect(items[0]?.nextTryAt).toBeGreaterThan(Date.now() + 60_000);
+    // Nothing was tried, so nothing has grown old.
+    await scheduler.wait(10);
+    await from.drain();
+    expect((await from.ref.stats()).deadLetters).toBe(0);
+  });
+
+  it("breaks nothing when the binding leads to another namespace now", async () => {
+    const seen: unknown[] = [];
+    const from = actor({ receive: { note: (payload) => void seen.push(payload) } });
+    await from.inside((self) => {
+      self.other("nobody").send("note", undefined);
+      self.realStorage.sql.exec(
+        "UPDATE _mailbox_outbox SET target = ?",
+        JSON.stringify(["env:ROOMS", "id", self.state.id.toString()]),
+      );
+    });
+    await from.evict();
+    await from.ref.send("note", "goes on");
+    await until(() => seen.length === 1);
+    expect(from.eventsOf("outboxUnbound")).toHaveLength(1);
+  });
+
+  for (const [what, answer] of Object.entries({
+    "no JSON": "nonsense",
+    "another form": JSON.stringify({ hello: "there" }),
+    "no kind": JSON.stringify({ ok: true, value: {} }),
+    "a kind alone": JSON.stringify({ ok: true, value: { kind: "taken" } }),
+    "a list for a list": JSON.stringify({ ok: true, value: { kind: "taken", upTo: 0, refused: 3 } }),
+    "a refusal of great length": JSON.stringify({ ok: false, code: "x", message: "x".repeat(1_000_000) }),
+    null: "null",
+  })) {
+    it(`cannot disturb its sender by answering a batch with ${what}`, async () => {
+      const seen: unknown[] = [];
+      let calls = 0;
+      const to = actor({
+        receive: { note: (payload) => void seen.push(payload) },
+        onCall: (call, next) => {
+          if (batchOf(call) === undefined) return next();
+          calls += 1;
+          return calls === 1 ? Promise.resolve(answer) : next();
+        },
+      });
+      const from = actor({ receive: { note: (payload) => void seen.push(payload) } });
+      await from.inside((self) => {
+        self.other(to.name).send("note", "sent");
+      });
+      await until(() => calls === 1);
+      await from.ref.send("note", "own");
+      await until(() => seen.length === 1);
+      const [row] = (await from.ref.outbox()).items;
+      expect(row?.error?.length).toBeLessThan(2_000);
+      await quiet(from);
+      await quiet(to);
+      expect(seen).toEqual(["own", "sent"]);
+    });
+  }
+
+  it("is left alone for half a minute when it says that it is overloaded", async () => {
+    const dead = broken(() => Object.assign(new Error("Too many requests queued"), { overloaded: true }));
+    const from = actor({ receive: {} });
+    await from.inside((self) => {
+      self.other(dead.name).send("note", undefined);
+    });
+    const event = await until(() => from.eventsOf("outboxFailed")[0]);
+    expect(event.nextAt).toBeGreaterThan(Date.now() + 25_000);
+  });
+
+  it("is asked again after waits that double, up to five minutes", async () => {
+    const dead = broken();
+    const from = actor({ receive: {} });
+    await from.inside((self) => {
+      self.other(dead.name).send("note", undefined);
+    });
+    await until(() => from.eventsOf("outboxFailed").length === 3, "three tries", 10_000);
+    const waits = from.eventsOf("outboxFailed").map(({ nextAt }) => nextAt);
+    expect(Math.round(((waits[1] ?? 0) - (waits[0] ?? 0)) / 1_000)).toBe(2);
+    expect(Math.round(((waits[2] ?? 0) - (waits[1] ?? 0)) / 1_000)).toBe(4);
+    await from.inside(({ realStorage: { sql } }) => {
+      sql.exec("UPDATE _mailbox_targets SET tries = 40, next_try = 0");
+    });
+    await from.evict();
+    await from.drain();
+    const last = await until(() => from.eventsOf("outboxFailed")[3]);
+    expect(last.nextAt - Date.now()).toBeLessThanOrEqual(300_000);
+    expect(last.nextAt - Date.now()).toBeGreaterThan(290_000);
+  });
+});

@@ -1,0 +1,82 @@
+// G14, the user's own alarm through the deaths of its object, alone and beside tasks.
+
+import { describe, expect, it } from "vitest";
+import { actor, crashAll, until } from "../support/scripted.ts";
+import { tasked } from "../support/tasks.ts";
+
+describe("G14 the user's own alarm survives", () => {
+  it.each([
+    ["an eviction", (one: { evict(): Promise<void> }) => one.evict()],
+    ["a crash", () => crashAll()],
+  ])("%s, and runs at its time", async (_, end) => {
+    const ran: { scheduledTime: number; at: number }[] = [];
+    const one = actor({
+      receive: {},
+      alarm: ({ scheduledTime }) => ran.push({ scheduledTime, at: Date.now() }),
+    });
+    const at = Date.now() + 400;
+    await one.inside((_object, { storage }) => storage.setAlarm(at));
+    await end(one);
+    await until(() => ran.length > 0, "the alarm");
+    expect(ran[0]?.scheduledTime).toBe(at);
+    expect(ran[0]?.at).toBeGreaterThanOrEqual(at);
+    expect(ran[0]?.at).toBeLessThan(at + 1_500);
+    await scheduler.wait(50);
+    expect(ran).toHaveLength(1);
+  });
+
+  it("an alarm that kills its object is charged, and the mailbox goes on", async () => {
+    const received: unknown[] = [];
+    const counts: number[] = [];
+    const one = actor((self) => ({
+      receive: { note: (payload) => received.push(payload) },
+      alarm: ({ retryCount }) => {
+        counts.push(retryCount);
+        if (retryCount < 2) self.state.abort("killed by the alarm");
+      },
+    }));
+    await one
+      .inside(({ sendIn }, { storage }) => {
+        sendIn(100, "note", "beside");
+        return storage.setAlarm(Date.now() + 50);
+      })
+      .catch(() => {});
+    await until(() => counts.includes(2), "the second counted retry", 18_000);
+    // At most two runs go uncounted.
+    expect(counts.filter((count) => count === 0).length).toBeLessThanOrEqual(3);
+    await until(() => received.length === 1, "the message");
+    expect(one.eventsOf("alarmFailed").map(({ error }) => error.name)).toContain("ObjectDied");
+    expect(await one.inside((_, { storage }) => storage.getAlarm())).toBeNull();
+  });
+});
+
+describe("a class that uses its own alarm and tasks together", () => {
+  it.each([
+    ["an eviction", (one: { evict(): Promise<void> }) => one.evict()],
+    ["a crash", () => crashAll()],
+  ])("runs both on time through %s", async (_, end) => {
+    const ran: { what: string; lateMs: number }[] = [];
+    const [taskAt, alarmAt, laterAt] = [300, 400, 500].map((ms) => Date.now() + ms) as [
+      number,
+      number,
+      number,
+    ];
+    const one = tasked({
+      process: ({ context, scheduledAt }) =>
+        ran.push({ what: String(context), lateMs: Date.now() - (scheduledAt ?? 0) }),
+      alarm: (info) => ran.push({ what: "alarm", lateMs: Date.now() - (info?.scheduledTime ?? 0) }),
+    });
+    await one.inside(async ({ tasks, state: { storage } }) => {
+      await tasks.scheduleTaskAt(laterAt, "later");
+      await storage.setAlarm(alarmAt);
+      await tasks.scheduleTaskAt(taskAt, "task");
+    });
+    await end(one);
+    await until(() => ran.length === 3, "all three");
+    expect(new Set(ran.map(({ what }) => what))).toEqual(new Set(["task", "alarm", "later"]));
+    for (const { lateMs } of ran) {
+      expect(lateMs).toBeGreaterThanOrEqual(0);
+      expect(lateMs).toBeLessThan(1_500);
+    }
+  });
+});
