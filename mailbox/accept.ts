@@ -1,7 +1,6 @@
 // How a message gets into the mailbox: its key is resolved, its row is written, the wake is told.
 // Everything a send needs to be checked for has been checked before.
 
-import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import { type Core, PARKED_AGE_MS } from "./core.ts";
 import type { Accepting, Declaration } from "./envelope.ts";
@@ -122,7 +121,7 @@ function resolveKey(
 ): { kept: string | undefined; undo: Undo | undefined } {
   const holder = core.envelopes.byKey(message.type, key);
   if (holder === undefined) return { kept: undefined, undo: undefined };
-  if (isRunning(core.running, holder.id)) {
+  if (core.runs(holder.id)) {
     // A message that runs holds no key; its row gives it up when somebody wants it.
     core.envelopes.releaseKey(holder);
     return {
@@ -144,10 +143,6 @@ function resolveKey(
       core.added(holder.due);
     },
   };
-}
-
-function isRunning(attempt: Attempt | undefined, id: string): boolean {
-  return attempt !== undefined && attempt.subject.kind === "message" && attempt.subject.id === id;
 }
 
 /** Writes a message that came by an outbox: whether it is a repeat was decided by its number. */

@@ -239,6 +239,11 @@ export class Core {
     if (this.pending !== undefined) this.pending -= count;
   }
 
+  /** Whether the message of this id runs now. */
+  runs(id: string): boolean {
+    return this.running?.subject.kind === "message" && this.running.subject.id === id;
+  }
+
   pendingCount(): number {
     this.envelopes.settleAcks();
     this.pending ??= this.envelopes.counts(0).pending;

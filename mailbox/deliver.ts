@@ -1,7 +1,7 @@
 // One delivery, from the row to its outcome: is there a handler, has it expired, can it be read, must
 // it be leased; then it is run, and its outcome applied.
 
-import { Attempt } from "./attempt.ts";
+import { Attempt, type Subject } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import { decodePayload } from "./codec.ts";
 import type { Core } from "./core.ts";
@@ -75,7 +75,7 @@ export class Deliverer {
   recover(lease: Lease): void {
     const core = this.#core;
     const now = clockNow();
-    core.storage.transactionSync(() => {
+    core.commit(() => {
       core.meta.clear("lease");
       core.step();
       const error = {
@@ -130,8 +130,7 @@ export class Deliverer {
     });
     // Others ran meanwhile: the letter may be gone, or the mailbox paused.
     if (core.paused || !core.letters.has(letter.id)) {
-      core.running = undefined;
-      core.meta.clear("lease");
+      this.#giveBack();
       return true;
     }
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
@@ -145,7 +144,7 @@ export class Deliverer {
         core.letters.setHook(letter, null, number);
       },
       failed: (result) =>
-        core.storage.transactionSync(() => {
+        core.commit(() => {
           clearLease(core, attempt);
           if (result.kind !== "expired") this.#hookFailed(letter, number, result.error, clockNow());
         }),
@@ -163,28 +162,21 @@ export class Deliverer {
       return;
     }
     const leased = isSuspicious || alarm.retry > 0;
-    const row: Envelope = {
-      parked: 0,
-      due: alarm.time,
-      id: "alarm",
-      type: "alarm",
-      payload: "",
-      attempt: alarm.retry,
-      moved: 0,
-      key: null,
-      recurrence: null,
-      options: null,
-      history: null,
-    };
+    const subject = { id: "alarm", type: "alarm", due: alarm.time };
     // Async, whatever it is: the platform puts no transaction around an alarm.
-    const attempt = this.#attempt("alarm", row, alarm.retry + 1, true, leased);
+    const attempt = this.#attempt("alarm", subject, alarm.retry + 1, true, leased);
     const startedAt = clockNow();
     if (leased) {
-      await this.#lease({ kind: "alarm", id: "alarm", due: alarm.time, attempt: alarm.retry + 1, startedAt });
+      await this.#lease({
+        kind: "alarm",
+        id: subject.id,
+        due: alarm.time,
+        attempt: alarm.retry + 1,
+        startedAt,
+      });
       // Others ran meanwhile: it may have been deleted or set anew, or all storage deleted.
       if (!isSame(core.meta.get("alarm"), alarm)) {
-        core.running = undefined;
-        core.meta.clear("lease");
+        this.#giveBack();
         return;
       }
     }
@@ -202,7 +194,7 @@ export class Deliverer {
           if (isSame(core.meta.get("alarm"), alarm)) core.meta.clear("alarm");
         },
         failed: (result) =>
-          core.storage.transactionSync(() => {
+          core.commit(() => {
             clearLease(core, attempt);
             if (result.kind !== "expired") alarmFailed(core, alarm, result.error, clockNow());
           }),
@@ -234,8 +226,7 @@ export class Deliverer {
       core.paused ||
       (generation !== core.generation && core.envelopes.at(row) === undefined)
     ) {
-      core.running = undefined;
-      core.meta.clear("lease");
+      this.#giveBack();
       return;
     }
     await this.#run(own, handler, options, true, attempt);
@@ -248,6 +239,12 @@ export class Deliverer {
     await core.storage.sync();
     // All storage may have been deleted meanwhile.
     core.ready();
+  }
+
+  /** A leased run does not begin after all. */
+  #giveBack(): void {
+    this.#core.running = undefined;
+    this.#core.meta.clear("lease");
   }
 
   #run(
@@ -269,7 +266,7 @@ export class Deliverer {
     } catch (error) {
       core.running = undefined;
       const result: Result = { kind: "unreadable", error: storedError(error) };
-      core.storage.transactionSync(() => {
+      core.commit(() => {
         clearLease(core, attempt);
         settle(core, item, number, result, this.#policyOf(handler, options), startedAt, clockNow());
       });
@@ -286,7 +283,7 @@ export class Deliverer {
       isPlain: isPaged,
       call: () => handler.handle(payload, delivery),
       completed: (result) => {
-        if (attempt.leased) core.meta.clear("lease");
+        clearLease(core, attempt);
         if (result.deferredTo === undefined) {
           if (isPaged && !attempt.waited && attempt.buffered.length === 0) core.envelopes.ack(row);
           else ack(core, item);
@@ -305,7 +302,7 @@ export class Deliverer {
         }
       },
       failed: (result) =>
-        core.storage.transactionSync(() => {
+        core.commit(() => {
           clearLease(core, attempt);
           settle(core, item, number, result, policy, startedAt, clockNow());
         }),
@@ -317,7 +314,7 @@ export class Deliverer {
   /** Keeps a message whose type this code version does not know: another version will. */
   #park(item: Item): undefined {
     const core = this.#core;
-    core.storage.transactionSync(() => {
+    core.commit(() => {
       const row = item.present === undefined ? item.row : detach(core, item.present);
       if (row === undefined) return;
       if (core.envelopes.move(row, { ...row, parked: Math.max(1, clockNow()), moved: 1 })) core.step();
@@ -327,14 +324,12 @@ export class Deliverer {
   }
 
   #settleNow(item: Item, attempt: number, result: Result, policy: ResolvedPolicy, startedAt: number): void {
-    this.#core.storage.transactionSync(() =>
-      settle(this.#core, item, attempt, result, policy, startedAt, startedAt),
-    );
+    this.#core.commit(() => settle(this.#core, item, attempt, result, policy, startedAt, startedAt));
   }
 
   #attempt(
-    kind: "message" | "hook" | "alarm",
-    row: Envelope,
+    kind: Subject["kind"],
+    row: Pick<Subject, "id" | "type" | "due">,
     number: number,
     isAsync: boolean,
     leased: boolean,

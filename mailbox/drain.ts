@@ -225,13 +225,13 @@ export class Drain {
     const messages = core.envelopes.due(now, count, PAGE_UNITS);
     const recurrences = core.recurrences.due(now, count, PAGE_UNITS);
     core.selectedUntil = messages.at(-1)?.due ?? now;
-    if (recurrences.length === 0) return messages.map((row) => ({ row, present: undefined }));
+    const items: Item[] = messages.map((row) => ({ row, present: undefined }));
+    if (recurrences.length === 0) return items;
     // Either list may have been cut by its size; and what is taken up may move behind a recurrence that
     // was left out, because of the count, when it was read.
     const planned = recurrences.map((row) => presentEnvelope(row, row.next_due ?? row.planned));
     const last = planned.length === count ? planned.at(-1) : cutOf(planned, PAGE_UNITS);
     const cuts = [cutOf(messages, PAGE_UNITS), last];
-    const items: Item[] = messages.map((row) => ({ row, present: undefined }));
     for (const row of recurrences) {
       const present = takeUp(core, row);
       if (present === undefined || present.next_due === null) continue;

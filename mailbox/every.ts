@@ -164,7 +164,7 @@ export function declare(
   const first = firstPlanned(rule, { now, ...(made.startAt === undefined ? {} : { startAt: made.startAt }) });
   const isOver = first === undefined || (made.until !== undefined && first > made.until);
   // One of the old times that waits by itself is skipped; one that runs ends as it will.
-  if (row !== undefined && dropWaiting(core, row) && !isRunning(core, row)) {
+  if (row !== undefined && dropWaiting(core, row) && !core.runs(occurrenceId(row.id, row.planned))) {
     const { planned } = row;
     core.raise({ event: "skipped", id, type: row.type, count: 1, from: planned, to: planned });
   }
@@ -210,7 +210,7 @@ export function endRecurrence(core: Core, id: string): boolean {
   if (row === undefined) return false;
   core.recurrences.delete(id);
   dropWaiting(core, row);
-  if (core.running !== undefined && isRunning(core, row)) {
+  if (core.running !== undefined && core.runs(occurrenceId(row.id, row.planned))) {
     core.running.cancelled = true;
     core.running.abort(new Error("The recurrence was cancelled."));
   }
@@ -218,10 +218,6 @@ export function endRecurrence(core: Core, id: string): boolean {
   if (row.ended === 1) return false;
   core.raise({ event: "cancelled", id, type: row.type });
   return true;
-}
-
-function isRunning({ running }: Core, row: RecurrenceRow): boolean {
-  return running?.subject.kind === "message" && running.subject.id === occurrenceId(row.id, row.planned);
 }
 
 /** Deletes the present occurrence, if it is a message of its own by now; whether it was. */

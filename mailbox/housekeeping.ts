@@ -5,8 +5,8 @@ import { now as clockNow } from "./clock.ts";
 import { type Core, PARKED_AGE_MS } from "./core.ts";
 import { die } from "./dead-letter.ts";
 import type { AttemptRecord, Envelope } from "./envelope.ts";
-import { dueOfId } from "./ids.ts";
-import { advance } from "./occurrence.ts";
+import { movedFlag } from "./ids.ts";
+import { advanceOccurrence } from "./outcome.ts";
 
 const PAGE = 100;
 const PAGE_UNITS = 1024 * 1024;
@@ -101,7 +101,7 @@ export class Housekeeping {
   }
 
   #unpark(row: Envelope): void {
-    const moved = row.due === dueOfId(row.id) ? 0 : 1;
+    const moved = movedFlag(row.id, row.due);
     if (this.#core.envelopes.move(row, { ...row, parked: 0, moved })) this.#core.step();
   }
 
@@ -111,7 +111,7 @@ export class Housekeeping {
     const page = core.envelopes.parkedPage({ parked: 0, due: 0, id: "" }, undefined, PAGE, PAGE_UNITS);
     for (const row of page) {
       if (row.parked + PARKED_AGE_MS > now) return;
-      core.storage.transactionSync(() => {
+      core.commit(() => {
         if (!core.envelopes.delete(row)) return;
         core.removed(1);
         const record: AttemptRecord = {
@@ -123,8 +123,7 @@ export class Housekeeping {
           message: `No code version that knows the type ${row.type} has woken this object for 30 days.`,
         };
         die(core, row, { reason: "unreadable", attempts: row.attempt, record }, now);
-        const planned = dueOfId(row.id);
-        if (row.recurrence !== null && planned !== undefined) advance(core, row.recurrence, planned, "dead");
+        advanceOccurrence(core, row, "dead");
       });
     }
   }

@@ -96,6 +96,11 @@ export function dueOfId(id: string): number | undefined {
   return parseId(id)?.dueAt ?? parseOccurrenceId(id)?.plannedAt;
 }
 
+/** The flag of a row: 1 when it is not due at the time that its id says, so that only the index finds it by its id. */
+export function movedFlag(id: string, due: number): 0 | 1 {
+  return due === dueOfId(id) ? 0 : 1;
+}
+
 /** When the message of this id was sent: for an occurrence, its planned time. */
 export function sentOfId(id: string): number | undefined {
   return parseId(id)?.sentAt ?? parseOccurrenceId(id)?.plannedAt;

@@ -14,7 +14,7 @@ import {
   formatOptions,
   parseOptions,
 } from "./envelope.ts";
-import { dueOfId } from "./ids.ts";
+import { dueOfId, movedFlag } from "./ids.ts";
 import { advance, detach } from "./occurrence.ts";
 import type { ResolvedPolicy } from "./retry.ts";
 import type { RecurrenceRow } from "./store-recurrences.ts";
@@ -32,7 +32,7 @@ export function ack(core: Core, { row, present }: Item): void {
     return;
   }
   if (core.envelopes.delete(row)) core.removed(1);
-  if (row.recurrence !== null) advanceOccurrence(core, row, "delivered");
+  advanceOccurrence(core, row, "delivered");
 }
 
 /** Applies the outcome of an attempt that did not ack. Sends of the attempt are written already, if they are to be. */
@@ -126,7 +126,7 @@ function kill(
     { reason: outcome.reason, attempts: record === undefined ? row.attempt : attempt, record },
     now,
   );
-  if (row.recurrence !== null) advanceOccurrence(core, row, "dead");
+  advanceOccurrence(core, row, "dead");
 }
 
 /** An occurrence that is to be kept becomes a message of its own. */
@@ -147,7 +147,7 @@ function move(
     parked: 0,
     due,
     attempt,
-    moved: due === dueOfId(row.id) ? 0 : 1,
+    moved: movedFlag(row.id, due),
     key: freeKey(core, row),
     recurrence: row.recurrence,
     options: formatOptions(options),
@@ -164,13 +164,11 @@ export function freeKey(core: Core, row: Envelope): string | null {
   return holder === undefined || holder.id === row.id ? row.key : null;
 }
 
-function advanceOccurrence(core: Core, row: Envelope, end: "delivered" | "dead"): void {
-  const planned = plannedOf(row);
-  if (row.recurrence !== null && planned !== undefined) advance(core, row.recurrence, planned, end);
-}
-
-function plannedOf(row: Envelope): number | undefined {
-  return dueOfId(row.id);
+/** Moves the recurrence of an occurrence on that has become a message of its own. */
+export function advanceOccurrence(core: Core, row: Envelope, end: "delivered" | "dead"): void {
+  if (row.recurrence === null) return;
+  const planned = dueOfId(row.id);
+  if (planned !== undefined) advance(core, row.recurrence, planned, end);
 }
 
 function recordOf(

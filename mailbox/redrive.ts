@@ -6,7 +6,7 @@ import type { Core } from "./core.ts";
 import { type EnvelopeOptions, formatOptions, type LetterRow, parseOptions } from "./envelope.ts";
 import { InvalidPayloadError, UnknownTypeError } from "./errors.ts";
 import { applySchema } from "./handlers.ts";
-import { dueOfId } from "./ids.ts";
+import { movedFlag } from "./ids.ts";
 import { checkSize } from "./incoming.ts";
 import { acceptingOf, type Outbox } from "./outbox.ts";
 import { freeKey } from "./outcome.ts";
@@ -71,7 +71,7 @@ function putBack(core: Core, outbox: Outbox, letter: LetterRow, payload: string,
     };
     const row = {
       ...acceptedRow({ id: letter.id, due, type: letter.type, payload, immediate: false }, due),
-      moved: due === dueOfId(letter.id) ? (0 as const) : (1 as const),
+      moved: movedFlag(letter.id, due),
       key: letter.key,
       options: formatOptions(options),
       history: letter.history,

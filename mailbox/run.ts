@@ -90,7 +90,7 @@ function writeEnd(core: Core, outbox: Outbox, run: Run, result: Result): void {
     run.completed(result);
     return;
   }
-  core.storage.transactionSync(() => {
+  core.commit(() => {
     // The ack first: a key that the message held is free for what it sent.
     if (result.deferredTo === undefined) run.completed(result);
     for (const outgoing of attempt.buffered) {

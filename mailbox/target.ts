@@ -5,7 +5,7 @@ import type { Attempt } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import type { Envelope } from "./envelope.ts";
 import { endRecurrence } from "./every.ts";
-import { dueOfId, isRecurrenceId, parseOccurrenceId } from "./ids.ts";
+import { movedFlag, isRecurrenceId, parseOccurrenceId } from "./ids.ts";
 import { detach, skipPresent } from "./occurrence.ts";
 import { acceptedRow } from "./store.ts";
 import { findById, messageView, type StoredMessage } from "./views.ts";
@@ -47,7 +47,7 @@ export function cancel(core: Core, attempt: Attempt | undefined, target: Target)
     core.changed(1);
     skipOccurrence(core, row);
   }
-  if (core.running !== undefined && isRunning(core, row)) {
+  if (core.running !== undefined && core.runs(row.id)) {
     core.running.cancelled = true;
     core.running.abort(new Error("The message was cancelled."));
   }
@@ -66,11 +66,11 @@ export function reschedule(core: Core, attempt: Attempt | undefined, target: Tar
   );
   if (changed === true) return true;
   const found = find(core, target);
-  if (found === undefined || isRunning(core, found)) return false;
+  if (found === undefined || core.runs(found.id)) return false;
   const recurrence = isPresent(core, found) ? core.recurrences.byId(found.recurrence ?? "") : undefined;
   const row = recurrence === undefined ? found : detach(core, recurrence);
   if (row === undefined) return false;
-  const moved = row.parked > 0 || at !== dueOfId(row.id) ? 1 : 0;
+  const moved = row.parked > 0 ? 1 : movedFlag(row.id, at);
   core.envelopes.move(row, { ...row, due: at, moved });
   core.generation += 1;
   if (!core.paused && row.parked === 0) core.wake.arm(at);
@@ -91,11 +91,7 @@ function find(core: Core, target: Target): Envelope | undefined {
   if ("id" in target) return findById(core, target.id);
   const row = core.envelopes.byKey(target.type, target.key);
   // A key is held by a message that waits, not by one that runs.
-  return row === undefined || isRunning(core, row) ? undefined : row;
-}
-
-function isRunning(core: Core, row: Envelope): boolean {
-  return core.running?.subject.kind === "message" && core.running.subject.id === row.id;
+  return row === undefined || core.runs(row.id) ? undefined : row;
 }
 
 /** Whether an occurrence is part of its recurrence still, and not a row of its own. */

@@ -93,12 +93,11 @@ const PAGE_UNITS = 1024 * 1024;
 /** A row, for a person. */
 export function messageView(core: Core, row: Envelope): StoredMessage {
   const options = parseOptions(row.options);
-  const isRunning = core.running?.subject.kind === "message" && core.running.subject.id === row.id;
   return {
     id: row.id,
     type: row.type,
     text: row.payload,
-    state: row.parked > 0 ? "parked" : isRunning ? "running" : "waiting",
+    state: row.parked > 0 ? "parked" : core.runs(row.id) ? "running" : "waiting",
     dueAt: row.due,
     sentAt: sentOfId(row.id),
     attempts: row.attempt,

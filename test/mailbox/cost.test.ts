@@ -109,7 +109,7 @@ describe("What a message costs", () => {
     expect(kept).toMatchObject({ written: 0, setAlarm: 0 });
   });
 
-  it("writes two rows to move a message that failed", async () => {
+  it("writes at most three rows to move a message that failed", async () => {
     const box = await crowded(10);
     await box.ref.send("fail", 1);
     const cost = await costOf(() => box.drain());
