@@ -5,13 +5,21 @@ import { defineConfig } from "vitest/config";
 process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 process.env["WRANGLER_SEND_METRICS"] = "false";
 
+// For the model test: MODEL_RUNS, MODEL_SEED, and MODEL_PATH and MODEL_REPLAY of a counter-example.
+const given = Object.entries(process.env).filter(([name]) => name.startsWith("MODEL_"));
+
 const patience = { testTimeout: 20_000, hookTimeout: 20_000, teardownTimeout: 60_000 } as const;
 
 export default defineConfig({
   test: {
     projects: [
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./test/wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./test/wrangler.toml" },
+            miniflare: { bindings: { MODEL: Object.fromEntries(given) } },
+          }),
+        ],
         // Snippets of the docs name the package as its users do.
         resolve: {
           alias: [

@@ -38,11 +38,22 @@ export class Deliverer {
   readonly #core: Core;
   readonly #outbox: Outbox;
   readonly #sendBack: SendBack;
+  /** The end of a leased run may not be on disk yet: a death now would be charged to its message. */
+  #owesSync = false;
 
   constructor(core: Core, outbox: Outbox, sendBack: SendBack) {
     this.#core = core;
     this.#outbox = outbox;
     this.#sendBack = sendBack;
+  }
+
+  /** Whether what was done must be on disk before this item may run: the next death is not its predecessor's. */
+  mustSyncBefore({ row }: Item, isSuspicious: boolean): boolean {
+    return this.#owesSync && !mustLease(row, optionsOf(row), isSuspicious);
+  }
+
+  synced(): void {
+    this.#owesSync = false;
   }
 
   /**
@@ -55,13 +66,13 @@ export class Deliverer {
     const { row } = item;
     const handler = core.config.handlers.get(row.type);
     if (handler === undefined) return this.#park(item);
-    const options = row.options === null ? NO_OPTIONS : parseOptions(row.options);
+    const options = optionsOf(row);
     if (options.expiresAt !== undefined && options.expiresAt < clockNow()) {
       this.#settleNow(item, row.attempt, { kind: "expired" }, this.#policyOf(handler, options), clockNow());
       return undefined;
     }
     // Optimistic first: a healthy first attempt writes nothing before it runs.
-    if (isSuspicious || row.attempt > 0 || options.suspicious === true) {
+    if (mustLease(row, options, isSuspicious)) {
       core.envelopes.endPage();
       return this.#leased(item, handler, options);
     }
@@ -237,6 +248,7 @@ export class Deliverer {
     core.meta.set("lease", lease);
     core.wake.guard();
     await core.storage.sync();
+    this.#owesSync = true;
     // All storage may have been deleted meanwhile.
     core.ready();
   }
@@ -354,4 +366,12 @@ export class Deliverer {
     this.#core.letters.setHook(letter, nextAt ?? null, attempt);
     this.#core.raise({ event: "hookFailed", id, type, attempt, maxAttempts: HOOK_ATTEMPTS, error, nextAt });
   }
+}
+
+function optionsOf({ options }: Envelope): EnvelopeOptions {
+  return options === null ? NO_OPTIONS : parseOptions(options);
+}
+
+function mustLease(row: Envelope, options: EnvelopeOptions, isSuspicious: boolean): boolean {
+  return isSuspicious || row.attempt > 0 || options.suspicious === true;
 }

@@ -154,8 +154,7 @@ export class Drain {
         const { progress } = core;
         // Empty when all that was due are missed occurrences: skipping them is progress too.
         await this.#deliverPage(this.#page(now, PAGES[level] ?? 1), suspiciousUntil);
-        await core.storage.sync();
-        core.events.flush();
+        await this.#sync();
         if (core.progress === progress) return;
         if (clockNow() - now > SLOW_PAGE_MS) level = 0;
         else if (level < PAGES.length - 1) level += 1;
@@ -180,8 +179,10 @@ export class Drain {
       hadOne = had;
     });
     await this.#beside(run);
-    if (hadOne) this.#core.step();
-    return hadOne;
+    if (!hadOne) return false;
+    this.#core.step();
+    await this.#sync();
+    return true;
   }
 
   /** Waits until a row is written, a batch has landed, what else is waited for is over, or time has passed. */
@@ -250,6 +251,7 @@ export class Drain {
     const startedAt = clockNow();
     try {
       for (const item of page) {
+        if (this.#deliverer.mustSyncBefore(item, item.row.due <= suspiciousUntil)) return;
         const done = this.#deliverer.deliver(item, item.row.due <= suspiciousUntil);
         if (done !== undefined) await this.#beside(done);
         // Something else than an ack has changed the rows: what was selected may no longer be next.
@@ -279,9 +281,15 @@ export class Drain {
     this.#owesMessages = true;
     await this.#beside(this.#deliverer.runAlarm(alarm, alarm.time <= suspiciousUntil));
     core.step();
-    await core.storage.sync();
-    core.events.flush();
+    await this.#sync();
     return true;
+  }
+
+  /** Commits what was done, lets others in, and tells. */
+  async #sync(): Promise<void> {
+    await this.#core.storage.sync();
+    this.#deliverer.synced();
+    this.#core.events.flush();
   }
 
   #messagesHead(): number {

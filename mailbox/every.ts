@@ -148,16 +148,16 @@ export function declare(
     ...(made.policy === undefined ? {} : { policy: made.policy }),
     ...(message.options?.from === undefined ? {} : { from: message.options.from }),
   });
-  if (
-    row !== undefined &&
-    before !== undefined &&
-    rule === before.rule &&
-    sameBounds(bounds, before.bounds)
-  ) {
+  if (row !== undefined && before !== undefined && rule === before.rule && sameTimes(bounds, before.bounds)) {
     // Who declared it is not part of the rule, so that declaring it from everywhere writes nothing.
-    if (row.payload === message.payload && policyText(row.options) === policyText(options)) return id;
-    // Another payload or policy, and the same times: the planned time stands.
-    core.recurrences.put({ ...row, payload: message.payload, options });
+    if (
+      row.payload === message.payload &&
+      policyText(row.options) === policyText(options) &&
+      bounds.missed === before.bounds.missed
+    )
+      return id;
+    // Another payload, policy or way with missed times, and the same times: the planned time stands.
+    core.recurrences.put({ ...row, payload: message.payload, options, rule: ruleText(rule, bounds) });
     core.generation += 1;
     return id;
   }
@@ -173,7 +173,7 @@ export function declare(
     type: message.type,
     key: made.key,
     payload: message.payload,
-    rule: JSON.stringify({ rule, bounds } satisfies StoredRule),
+    rule: ruleText(rule, bounds),
     options,
     next_due: isOver ? null : first,
     planned: first ?? now,
@@ -232,6 +232,10 @@ function policyText(options: string | null): string | undefined {
   return JSON.stringify(parseStoredOptions(options).policy);
 }
 
-function sameBounds(a: Bounds, b: Bounds): boolean {
-  return a.startAt === b.startAt && a.until === b.until && a.times === b.times && a.missed === b.missed;
+function ruleText(rule: Rule, bounds: Bounds): string {
+  return JSON.stringify({ rule, bounds } satisfies StoredRule);
+}
+
+function sameTimes(a: Bounds, b: Bounds): boolean {
+  return a.startAt === b.startAt && a.until === b.until && a.times === b.times;
 }

@@ -178,3 +178,45 @@ describe("G6 a healthy message", () => {
     expect(found).toEqual(Array.from({ length: 3 }, () => [[], 0, null]));
   });
 });
+
+describe("G6 a death is charged to the message that died", () => {
+  startClockAfterEach();
+
+  for (const how of ["sync", "async"] as const) {
+    it(`and not to the redelivery (${how}) that had succeeded before it in the same page`, async () => {
+      stopClockAhead();
+      let runs = 0;
+      const once = (): void => {
+        runs += 1;
+        if (runs === 1) throw new Error("the first time");
+      };
+      const box = actor((self) => ({
+        receive: {
+          first: () => {},
+          fragile: {
+            maxAttempts: 2,
+            backoff: 10,
+            handle: how === "sync" ? once : async () => once(),
+          },
+          killer: { maxAttempts: 2, handle: () => abort(self) },
+        },
+      }));
+      const fragile = await box.ref.send("fragile", undefined);
+      await box.drain({ scheduledTime: Date.now() });
+      moveClock(10);
+      // The first page has one message, the second has room for both.
+      await box.ref.sendLater(Date.now() - 1, "first", undefined);
+      const killer = await box.ref.send("killer", undefined);
+      await box.drain({ scheduledTime: Date.now() }).catch(() => {});
+      expect(await box.ref.get(fragile)).toBeUndefined();
+      expect(await box.ref.stats()).toMatchObject({ leased: 0, pending: 1 });
+      await untilDead(
+        box,
+        killer,
+        RERUNS["is counted by the platform"] ?? (() => ({ afterMs: 0, info: {} })),
+      );
+      expect((await box.ref.deadLetters()).items.map(({ id }) => id)).toEqual([killer]);
+      expect(runs).toBe(2);
+    });
+  }
+});

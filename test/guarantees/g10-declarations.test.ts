@@ -183,13 +183,25 @@ describe("G10 Recurrences do not fork, when they are declared again", () => {
     expect(await box.ref.stats()).toMatchObject({ deadLetters: 1 });
   });
 
+  it("with another way with missed times: its planned time and its counts stand", async () => {
+    const now = stopClockAhead();
+    const { box } = ticker();
+    await box.ref.sendEvery("1 hour", "tick", 1);
+    moveClock(HOUR);
+    await box.drain();
+    await box.ref.sendEvery("1 hour", "tick", 1, { missed: "all" });
+    expect(await recurrences(box)).toMatchObject([{ nextAt: now + 2 * HOUR, delivered: 1 }]);
+    moveClock(3 * HOUR);
+    await box.drain();
+    expect(await recurrences(box)).toMatchObject([{ nextAt: now + 5 * HOUR, delivered: 4, skipped: 0 }]);
+  });
+
   it("with other times or bounds: it is planned from now", async () => {
     const changes: [unknown, RecurrenceOptions, number][] = [
       ["30 minutes", {}, 40],
       [{ cron: "*/20 * * * *" }, {}, 20],
       ["1 hour", { startAt: new Date(0) }, 60],
       ["1 hour", { times: 5 }, 60],
-      ["1 hour", { missed: "all" }, 60],
     ];
     for (const [every, options, minutes] of changes) {
       stopClockAhead();

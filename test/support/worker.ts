@@ -38,6 +38,8 @@ declare global {
       readonly ReservedAccessor: DurableObjectNamespace<ReservedAccessor>;
       readonly ReservedField: DurableObjectNamespace<ReservedField>;
       readonly AlarmField: DurableObjectNamespace<AlarmField>;
+      /** How the model test runs, from the shell's variables. */
+      readonly MODEL: Readonly<Partial<Record<`MODEL_${"RUNS" | "SEED" | "PATH" | "REPLAY"}`, string>>>;
       readonly ACTORS: DurableObjectNamespace<ScriptedActor>;
     }
   }
