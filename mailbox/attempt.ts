@@ -1,9 +1,8 @@
-// One run of a handler, as the code it calls sees it: found again in an async-local store, so that a
-// send knows which commit it joins, and left-over work of a dead attempt is told so.
+// One run of a handler: how far it is, and what it has sent so far.
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Accepting } from "./envelope.ts";
-import { AttemptEndedError, AttemptFullError } from "./errors.ts";
+import { AttemptFullError } from "./errors.ts";
+import type { Habit } from "./habit.ts";
 
 /** A send on its way: to the own mailbox, or by the outbox to another actor. */
 export type Outgoing =
@@ -45,6 +44,8 @@ export class Attempt {
   readonly subject: Subject;
   /** Whether its lease is on disk, and so has to be cleared with its outcome. */
   readonly leased: boolean;
+  /** What is known of its handler; none of a hook or the user's alarm. */
+  readonly habit: Habit | undefined;
   /** Sync: sends are written at once, inside one transaction. Async: they wait in memory for the ack. */
   mode: "sync" | "async";
   /** Cancelled while it runs: what it sends still commits if it resolves; if it fails nothing follows. */
@@ -62,11 +63,18 @@ export class Attempt {
   #controller: AbortController | undefined;
   #abortReason: unknown;
 
-  constructor(owner: object, subject: Subject, mode: "sync" | "async", leased: boolean) {
+  constructor(
+    owner: object,
+    subject: Subject,
+    mode: "sync" | "async",
+    leased: boolean,
+    habit: Habit | undefined,
+  ) {
     this.owner = owner;
     this.subject = subject;
     this.mode = mode;
     this.leased = leased;
+    this.habit = habit;
   }
 
   get state(): "running" | "completed" | "ended" {
@@ -88,8 +96,7 @@ export class Attempt {
 
   abort(reason: unknown): void {
     this.#abortReason ??= reason;
-    // Who listens to the signal is part of the attempt, whoever aborts it.
-    runIn(this, () => this.#controller?.abort(reason));
+    this.#controller?.abort(reason);
   }
 
   complete(): void {
@@ -116,9 +123,9 @@ export class Attempt {
     this.#units = units;
   }
 
-  buffer(outgoings: readonly Outgoing[]): void {
+  /** @param scope told what is sent in it: a transaction that may be rolled back */
+  buffer(outgoings: readonly Outgoing[], scope: Set<Outgoing> | undefined): void {
     this.count(outgoings);
-    const scope = scopes.getStore();
     for (const outgoing of outgoings) {
       this.#buffered.push(outgoing);
       scope?.add(outgoing);
@@ -198,40 +205,4 @@ export class Attempt {
     this.#written = [];
     this.mode = "async";
   }
-}
-
-const attempts = new AsyncLocalStorage<Attempt>();
-const scopes = new AsyncLocalStorage<Set<Outgoing>>();
-
-/** Runs a transaction of an async attempt, and tells which of the attempt's sends are made in it. */
-export function inScope<R>(sent: Set<Outgoing>, call: () => R): R {
-  return scopes.run(sent, call);
-}
-
-/** Enters a handler, so that all it calls and awaits belongs to the attempt. */
-export function runIn<R>(attempt: Attempt, call: () => R): R {
-  return attempts.run(attempt, call);
-}
-
-/** The attempt of this mailbox that the calling code belongs to, if it still runs. */
-export function runningAttempt(owner: object): Attempt | undefined {
-  const attempt = attempts.getStore();
-  return attempt?.owner === owner && attempt.state === "running" ? attempt : undefined;
-}
-
-/**
- * The attempt of this mailbox that the calling code belongs to; undefined outside any, and for what
- * a completed attempt left behind.
- *
- * @throws {AttemptEndedError} for left-over work of an attempt that failed or timed out
- */
-export function currentAttempt(owner: object): Attempt | undefined {
-  const attempt = attempts.getStore();
-  if (attempt === undefined || attempt.owner !== owner || attempt.state === "completed") return undefined;
-  if (attempt.state === "ended") {
-    throw new AttemptEndedError(
-      `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} has failed or timed out, so nothing more can be sent from it; check delivery.signal after every await.`,
-    );
-  }
-  return attempt;
 }

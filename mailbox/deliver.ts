@@ -17,10 +17,13 @@ import {
   type StoredError,
   storedError,
 } from "./envelope.ts";
+import type { Habit } from "./habit.ts";
 import { applySchema, type Handler, isAsyncFunction } from "./handlers.ts";
+import { SharedFrame } from "./frame.ts";
 import { detach } from "./occurrence.ts";
+import { MessageRun } from "./message-run.ts";
 import type { Outbox } from "./outbox.ts";
-import { ack, clearLease, type Item, settle } from "./outcome.ts";
+import { clearLease, type Item, settle } from "./outcome.ts";
 import { DEFAULT_POLICY, type ResolvedPolicy, resolvePolicy } from "./retry.ts";
 import { run } from "./run.ts";
 import type { Lease, UserAlarm } from "./store-meta.ts";
@@ -40,6 +43,8 @@ export class Deliverer {
   readonly #sendBack: SendBack;
   /** The end of a leased run may not be on disk yet: a death now would be charged to its message. */
   #owesSync = false;
+  /** The context that the calm handlers of the present page share. */
+  #frame: SharedFrame | undefined;
 
   constructor(core: Core, outbox: Outbox, sendBack: SendBack) {
     this.#core = core;
@@ -56,19 +61,26 @@ export class Deliverer {
     this.#owesSync = false;
   }
 
+  /** The page has ended. Not inside a transaction. */
+  endPage(): void {
+    this.#frame = undefined;
+    this.#core.envelopes.endPage();
+  }
+
   /**
    * Delivers one message. Answers undefined when it was done synchronously.
    *
    * @param isSuspicious what was due with it may have killed the object, so its run is leased
+   * @param now the present
    */
-  deliver(item: Item, isSuspicious: boolean): Promise<void> | undefined {
+  deliver(item: Item, isSuspicious: boolean, now: number): Promise<void> | undefined {
     const core = this.#core;
     const { row } = item;
     const handler = core.config.handlers.get(row.type);
     if (handler === undefined) return this.#park(item);
     const options = optionsOf(row);
-    if (options.expiresAt !== undefined && options.expiresAt < clockNow()) {
-      this.#settleNow(item, row.attempt, { kind: "expired" }, this.#policyOf(handler, options), clockNow());
+    if (options.expiresAt !== undefined && options.expiresAt < now) {
+      this.#settleNow(item, row.attempt, { kind: "expired" }, this.#policyOf(handler, options), now);
       return undefined;
     }
     // Optimistic first: a healthy first attempt writes nothing before it runs.
@@ -76,7 +88,7 @@ export class Deliverer {
       core.envelopes.endPage();
       return this.#leased(item, handler, options);
     }
-    return this.#run(item, handler, options, false);
+    return this.#run(item, handler, options, now);
   }
 
   /**
@@ -222,7 +234,7 @@ export class Deliverer {
     const row = item.present === undefined ? item.row : detach(core, item.present);
     if (row === undefined) return;
     const own: Item = { row, present: undefined };
-    const attempt = this.#attempt("message", row, row.attempt + 1, handler.isAsync, true);
+    const attempt = this.#attempt("message", row, row.attempt + 1, handler.isAsync, true, handler.habit);
     const generation = core.generation;
     await this.#lease({
       kind: "message",
@@ -240,7 +252,7 @@ export class Deliverer {
       this.#giveBack();
       return;
     }
-    await this.#run(own, handler, options, true, attempt);
+    await this.#run(own, handler, options, clockNow(), attempt);
   }
 
   async #lease(lease: Lease): Promise<void> {
@@ -263,14 +275,13 @@ export class Deliverer {
     item: Item,
     handler: Handler,
     options: EnvelopeOptions,
-    leased: boolean,
-    begun?: Attempt,
+    startedAt: number,
+    leased?: Attempt,
   ): Promise<void> | undefined {
     const core = this.#core;
     const { row } = item;
     const number = row.attempt + 1;
-    const attempt = begun ?? this.#attempt("message", row, number, handler.isAsync, leased);
-    const startedAt = clockNow();
+    const attempt = leased ?? this.#attempt("message", row, number, handler.isAsync, false, handler.habit);
     let payload: unknown;
     try {
       payload = decodePayload(row.payload);
@@ -286,39 +297,11 @@ export class Deliverer {
     }
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
     const policy = this.#policyOf(handler, options);
-    // Its row can be deleted with those of its page-mates.
-    const isPaged = !leased && item.present === undefined && row.recurrence === null;
-    const done = run(core, this.#outbox, {
-      attempt,
-      isAsync: handler.isAsync,
-      timeoutMs: policy.timeoutMs,
-      isPlain: isPaged,
-      call: () => handler.handle(payload, delivery),
-      completed: (result) => {
-        clearLease(core, attempt);
-        if (result.deferredTo === undefined) {
-          if (isPaged && !attempt.waited && attempt.buffered.length === 0) core.envelopes.ack(row);
-          else ack(core, item);
-        } else settle(core, item, number, result, policy, startedAt, clockNow());
-        core.delivered += 1;
-        if (core.events.wanted) {
-          const now = clockNow();
-          core.raise({
-            event: "delivered",
-            id: row.id,
-            type: row.type,
-            attempt: number,
-            latenessMs: Math.max(0, startedAt - row.due),
-            durationMs: now - startedAt,
-          });
-        }
-      },
-      failed: (result) =>
-        core.commit(() => {
-          clearLease(core, attempt);
-          settle(core, item, number, result, policy, startedAt, clockNow());
-        }),
-    });
+    const message = { item, handler, policy, attempt, payload, delivery, startedAt };
+    const frame =
+      leased === undefined && handler.habit.isCalm ? (this.#frame ??= new SharedFrame()) : undefined;
+    const done = run(core, this.#outbox, new MessageRun(core, message), frame);
+    if (frame?.taken !== undefined) this.#frame = undefined;
     if (done === undefined) core.running = undefined;
     return done;
   }
@@ -345,9 +328,10 @@ export class Deliverer {
     number: number,
     isAsync: boolean,
     leased: boolean,
+    habit?: Habit,
   ): Attempt {
     const subject = { kind, id: row.id, type: row.type, due: row.due, attempt: number };
-    const attempt = new Attempt(this.#core, subject, isAsync ? "async" : "sync", leased);
+    const attempt = new Attempt(this.#core, subject, isAsync ? "async" : "sync", leased, habit);
     this.#core.running = attempt;
     return attempt;
   }

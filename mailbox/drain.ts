@@ -251,17 +251,19 @@ export class Drain {
     const startedAt = clockNow();
     try {
       for (const item of page) {
-        if (this.#deliverer.mustSyncBefore(item, item.row.due <= suspiciousUntil)) return;
-        const done = this.#deliverer.deliver(item, item.row.due <= suspiciousUntil);
+        const now = clockNow();
+        // The page was chosen before it was slow: others get in between, and the wake counts its time.
+        if (now - startedAt > SLOW_PAGE_MS) return;
+        const isSuspicious = item.row.due <= suspiciousUntil;
+        if (this.#deliverer.mustSyncBefore(item, isSuspicious)) return;
+        const done = this.#deliverer.deliver(item, isSuspicious, now);
         if (done !== undefined) await this.#beside(done);
         // Something else than an ack has changed the rows: what was selected may no longer be next.
         if (core.generation !== generation) return;
         if (done !== undefined && this.#isInterrupted()) return;
-        // The page was chosen before it was slow: others get in between, and the wake counts its time.
-        if (clockNow() - startedAt > SLOW_PAGE_MS) return;
       }
     } finally {
-      core.envelopes.endPage();
+      this.#deliverer.endPage();
     }
   }
 

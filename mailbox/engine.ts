@@ -3,7 +3,7 @@
 
 import { accept } from "./accept.ts";
 import { addressOf } from "./address.ts";
-import { type Attempt, currentAttempt, type Outgoing } from "./attempt.ts";
+import type { Attempt, Outgoing } from "./attempt.ts";
 import { after, now as clockNow } from "./clock.ts";
 import { decodePayload } from "./codec.ts";
 import { Core } from "./core.ts";
@@ -12,6 +12,7 @@ import { Drain } from "./drain.ts";
 import type { Accepting, From } from "./envelope.ts";
 import { MailboxError, NoReplyAddressError, RefusedInHandlerError, UnknownTypeError } from "./errors.ts";
 import { ruleOf } from "./every.ts";
+import { currentAttempt, currentScope } from "./frame.ts";
 import { applySchema } from "./handlers.ts";
 import { overrideContext } from "./host.ts";
 import { checkSize } from "./incoming.ts";
@@ -54,7 +55,7 @@ export class Engine {
     this.core.ready();
     this.#check(out);
     if (attempt?.mode === "async") {
-      attempt.buffer([out]);
+      attempt.buffer([out], currentScope());
       return out.message.id;
     }
     attempt?.count([out]);
@@ -72,7 +73,7 @@ export class Engine {
       this.#check(out, before);
     }
     if (attempt?.mode === "async") {
-      attempt.buffer(outs);
+      attempt.buffer(outs, currentScope());
       return outs.map((out) => out.message.id);
     }
     attempt?.count(outs);

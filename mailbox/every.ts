@@ -10,6 +10,7 @@ import {
   formatOptions,
   parseOptions as parseStoredOptions,
 } from "./envelope.ts";
+import { abortIn } from "./frame.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { occurrenceId, recurrenceId } from "./ids.ts";
 import { type StoredRule, parseRule } from "./occurrence.ts";
@@ -212,7 +213,7 @@ export function endRecurrence(core: Core, id: string): boolean {
   dropWaiting(core, row);
   if (core.running !== undefined && core.runs(occurrenceId(row.id, row.planned))) {
     core.running.cancelled = true;
-    core.running.abort(new Error("The recurrence was cancelled."));
+    abortIn(core.running, new Error("The recurrence was cancelled."));
   }
   core.generation += 1;
   if (row.ended === 1) return false;

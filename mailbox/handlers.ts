@@ -5,6 +5,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Delivery } from "./delivery.ts";
 import { AsyncSchemaError, InvalidReceiveError, SchemaRefusedError } from "./errors.ts";
+import { Habit } from "./habit.ts";
 import type { TypeOf } from "./messages.ts";
 import { type Policy, parsePolicy, type StoredPolicy } from "./retry.ts";
 
@@ -72,6 +73,7 @@ export interface Handler {
   readonly isAsync: boolean;
   readonly policy: StoredPolicy | undefined;
   readonly schema: StandardSchemaV1 | undefined;
+  readonly habit: Habit;
 }
 
 // Computed, not named: a name would be lost where a build lowers async functions.
@@ -122,7 +124,7 @@ function resolved(
   schema: StandardSchemaV1 | undefined,
   written: Handle<unknown> = handle,
 ): Handler {
-  return { handle, isAsync: isAsyncFunction(written), policy, schema };
+  return { handle, isAsync: isAsyncFunction(written), policy, schema, habit: new Habit() };
 }
 
 /** Applies a schema at send or delivery. @throws {SchemaRefusedError} {@link AsyncSchemaError} */

@@ -1,9 +1,10 @@
 // What the object sees of its context: everything as it is, but for the few members that would break
 // the mailbox or that the mailbox takes the place of.
 
-import { type Attempt, currentAttempt, inScope, type Outgoing, runningAttempt } from "./attempt.ts";
+import type { Attempt, Outgoing } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import { InvalidOptionError, RefusedInHandlerError } from "./errors.ts";
+import { currentAttempt, inScope, runningAttempt } from "./frame.ts";
 import { alarmMembers } from "./user-alarm.ts";
 
 type Members = Partial<Record<string | symbol, unknown>>;

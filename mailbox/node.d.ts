@@ -6,6 +6,8 @@ declare module "node:async_hooks" {
   export class AsyncLocalStorage<T> {
     run<R>(store: T, callback: () => R): R;
     getStore(): T | undefined;
+    /** Answers a function that calls another in the context of now. */
+    static snapshot(): <R>(callback: () => R) => R;
   }
 }
 

@@ -3,12 +3,13 @@
 // it looks like; only what our own statements throw is the platform's, and that leaves by exception.
 
 import { accept } from "./accept.ts";
-import { type Attempt, runIn } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import { after, overAtOnce } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Result } from "./decide.ts";
 import { storedError } from "./envelope.ts";
 import { AttemptTimedOutError, NonRetryableError } from "./errors.ts";
+import { abortIn, runIn, type SharedFrame } from "./frame.ts";
 import type { Outbox } from "./outbox.ts";
 import { retryAfterMs } from "./retry.ts";
 import { formatDuration } from "./when.ts";
@@ -17,15 +18,15 @@ import { formatDuration } from "./when.ts";
 export interface Run {
   readonly attempt: Attempt;
   /** Calls the user's function. */
-  readonly call: () => unknown;
+  call(): unknown;
   readonly isAsync: boolean;
   readonly timeoutMs: number;
   /** Its end is one statement, so it needs no transaction when there is nothing else to write. */
   readonly isPlain?: boolean;
   /** Writes the end of a completed attempt, in the commit of what it did. */
-  readonly completed: (result: Extract<Result, { kind: "completed" }>) => void;
+  completed(result: Extract<Result, { kind: "completed" }>): void;
   /** Writes the end of an attempt that did not complete, in a commit of its own. */
-  readonly failed: (result: Exclude<Result, { kind: "completed" }>) => void;
+  failed(result: Exclude<Result, { kind: "completed" }>): void;
 }
 
 /**
@@ -34,26 +35,35 @@ export interface Run {
  * A crash inside a sync handler leaves nothing of it. A crash between the commit of a sync handler and
  * the next line leaves all of it, ack included. A crash while an async handler is awaited leaves its
  * own writes, none of its sends, and the message.
+ *
+ * @param frame shared with its page-mates by a handler that is known to be calm
  */
-export function run(core: Core, outbox: Outbox, run: Run): Promise<void> | undefined {
+export function run(core: Core, outbox: Outbox, run: Run, frame?: SharedFrame): Promise<void> | undefined {
   const { attempt } = run;
-  if (run.isAsync) return settleLater(core, outbox, run, () => runIn(attempt, run.call));
+  if (run.isAsync) return settleLater(core, outbox, run, () => runIn(attempt, () => run.call()));
   const mark = core.events.mark;
   const { generation } = core;
   let answer: unknown;
   let isLater = false;
   let hasReturned = false;
   try {
-    core.storage.transactionSync(() => {
-      answer = runIn(attempt, run.call);
+    const call = (): void => {
+      answer = run.call();
       // Still the user's: what was returned may have a getter of its own.
       isLater = isThenable(answer);
+    };
+    core.storage.transactionSync(() => {
+      if (frame === undefined) runIn(attempt, call);
+      else frame.run(attempt, call);
       hasReturned = true;
       if (isLater) {
         attempt.becomeAsync();
+        attempt.habit?.broke();
+        if (frame !== undefined) frame.taken = attempt;
         return;
       }
       attempt.complete();
+      attempt.habit?.ranCalmly();
       run.completed({ kind: "completed", deferredTo: attempt.deferredTo });
     });
   } catch (error) {
@@ -113,7 +123,7 @@ function ended({ attempt, timeoutMs }: Run, begin: () => unknown): Promise<Resul
       );
       attempt.end();
       resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
-      attempt.abort(error);
+      abortIn(attempt, error);
     };
     // Unlike Promise.resolve, this looks at nothing of the answer that could throw.
     void new Promise<unknown>((settle) => {

@@ -3,6 +3,7 @@
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
+import { abortIn } from "./frame.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** The state of a mailbox in numbers. */
@@ -67,7 +68,7 @@ export async function destroy(core: Core, outbox: Outbox, attempt: Attempt | und
   const counts = { pending: 0, recurrences: 0, deadLetters: 0, outbox: 0 };
   // What the attempt that asks for it has sent so far is pending too.
   attempt?.drop(() => true);
-  core.running?.abort(new Error("The mailbox was destroyed."));
+  if (core.running !== undefined) abortIn(core.running, new Error("The mailbox was destroyed."));
   if (core.running !== undefined) core.running.cancelled = true;
   for (;;) {
     core.ready();

@@ -5,6 +5,7 @@ import type { Attempt } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import type { Envelope } from "./envelope.ts";
 import { endRecurrence } from "./every.ts";
+import { abortIn } from "./frame.ts";
 import { movedFlag, isRecurrenceId, parseOccurrenceId } from "./ids.ts";
 import { detach, skipPresent } from "./occurrence.ts";
 import { acceptedRow } from "./store.ts";
@@ -49,7 +50,7 @@ export function cancel(core: Core, attempt: Attempt | undefined, target: Target)
   }
   if (core.running !== undefined && core.runs(row.id)) {
     core.running.cancelled = true;
-    core.running.abort(new Error("The message was cancelled."));
+    abortIn(core.running, new Error("The message was cancelled."));
   }
   core.raise({ event: "cancelled", id: row.id, type: row.type });
   return true;

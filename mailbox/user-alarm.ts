@@ -2,7 +2,7 @@
 // one row that rolls back with the user's transaction. The real alarm belongs to the wake; the drain
 // runs this one when it is due. An object that never sets one has no such row.
 
-import { currentAttempt } from "./attempt.ts";
+import { currentAttempt } from "./frame.ts";
 import { now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { StoredError } from "./envelope.ts";

@@ -1,0 +1,81 @@
+// The run of one message's handler: what it calls, and what is written with its end.
+
+import type { Attempt } from "./attempt.ts";
+import { now as clockNow } from "./clock.ts";
+import type { Core } from "./core.ts";
+import type { Result } from "./decide.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Handler } from "./handlers.ts";
+import { ack, clearLease, type Item, settle } from "./outcome.ts";
+import type { ResolvedPolicy } from "./retry.ts";
+import type { Run } from "./run.ts";
+
+/** What a run is of. */
+interface Subject {
+  readonly item: Item;
+  readonly handler: Handler;
+  readonly policy: ResolvedPolicy;
+  readonly attempt: Attempt;
+  readonly payload: unknown;
+  readonly delivery: Delivery;
+  readonly startedAt: number;
+}
+
+export class MessageRun implements Run {
+  readonly attempt: Attempt;
+  readonly isAsync: boolean;
+  readonly timeoutMs: number;
+  /** Its row can be deleted with those of its page-mates. */
+  readonly isPlain: boolean;
+  readonly #core: Core;
+  readonly #of: Subject;
+
+  constructor(core: Core, of: Subject) {
+    const { attempt, handler, item, policy } = of;
+    this.attempt = attempt;
+    this.isAsync = handler.isAsync;
+    this.timeoutMs = policy.timeoutMs;
+    this.isPlain = !attempt.leased && item.present === undefined && item.row.recurrence === null;
+    this.#core = core;
+    this.#of = of;
+  }
+
+  call(): unknown {
+    const { handler, payload, delivery } = this.#of;
+    return handler.handle(payload, delivery);
+  }
+
+  completed(result: Extract<Result, { kind: "completed" }>): void {
+    const core = this.#core;
+    const { attempt } = this;
+    const { item, startedAt } = this.#of;
+    clearLease(core, attempt);
+    if (result.deferredTo !== undefined) this.#settle(result);
+    else if (this.isPlain && !attempt.waited && attempt.buffered.length === 0) core.envelopes.ack(item.row);
+    else ack(core, item);
+    core.delivered += 1;
+    if (!core.events.wanted) return;
+    const now = clockNow();
+    const { id, type, due } = item.row;
+    core.raise({
+      event: "delivered",
+      id,
+      type,
+      attempt: attempt.subject.attempt,
+      latenessMs: Math.max(0, startedAt - due),
+      durationMs: now - startedAt,
+    });
+  }
+
+  failed(result: Exclude<Result, { kind: "completed" }>): void {
+    this.#core.commit(() => {
+      clearLease(this.#core, this.attempt);
+      this.#settle(result);
+    });
+  }
+
+  #settle(result: Result): void {
+    const { item, policy, startedAt } = this.#of;
+    settle(this.#core, item, this.attempt.subject.attempt, result, policy, startedAt, clockNow());
+  }
+}
