@@ -34,6 +34,8 @@ const HOOK_ATTEMPTS = 3;
 const HOOK_BACKOFF_MS = 1_000;
 /** An alarm of the host may run as long as the platform lets it, but for the mailbox' sake not longer than a handler. */
 const ALARM_TIMEOUT_MS = 600_000;
+/** A context to share costs as much as two of one's own. */
+const FRAME_LEAST = 10;
 
 const NO_OPTIONS: EnvelopeOptions = {};
 
@@ -43,7 +45,8 @@ export class Deliverer {
   readonly #sendBack: SendBack;
   /** The end of a leased run may not be on disk yet: a death now would be charged to its message. */
   #owesSync = false;
-  /** The context that the calm handlers of the present page share. */
+  /** The context that calm handlers of the present page share; and the same while it is entered. */
+  #pageFrame: SharedFrame | undefined;
   #frame: SharedFrame | undefined;
 
   constructor(core: Core, outbox: Outbox, sendBack: SendBack) {
@@ -61,9 +64,23 @@ export class Deliverer {
     this.#owesSync = false;
   }
 
+  /** Calls what delivers the items of a page from this one on, in a context that calm handlers can share. */
+  inFrame<R>({ row }: Item, count: number, call: () => R): R {
+    const isCalm = this.#core.config.handlers.get(row.type)?.habit.isCalm === true;
+    if (!isCalm || count < FRAME_LEAST) return call();
+    const frame = (this.#pageFrame ??= new SharedFrame());
+    this.#frame = frame;
+    try {
+      return frame.enter(call);
+    } finally {
+      this.#frame = undefined;
+      if (frame.taken !== undefined) this.#pageFrame = undefined;
+    }
+  }
+
   /** The page has ended. Not inside a transaction. */
   endPage(): void {
-    this.#frame = undefined;
+    this.#pageFrame = undefined;
     this.#core.envelopes.endPage();
   }
 
@@ -298,10 +315,8 @@ export class Deliverer {
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
     const policy = this.#policyOf(handler, options);
     const message = { item, handler, policy, attempt, payload, delivery, startedAt };
-    const frame =
-      leased === undefined && handler.habit.isCalm ? (this.#frame ??= new SharedFrame()) : undefined;
+    const frame = leased === undefined && handler.habit.isCalm ? this.#frame : undefined;
     const done = run(core, this.#outbox, new MessageRun(core, message), frame);
-    if (frame?.taken !== undefined) this.#frame = undefined;
     if (done === undefined) core.running = undefined;
     return done;
   }

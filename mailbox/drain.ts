@@ -12,9 +12,11 @@ import type { Item } from "./outcome.ts";
 import type { Relay } from "./relay.ts";
 import { NEVER } from "./wake.ts";
 
-const PAGES: readonly number[] = [1, 10, 100, 512];
+const PAGES: readonly number[] = [1, 10, 100, 1_000];
 const PAGE_UNITS = 1024 * 1024;
 const SLOW_PAGE_MS = 50;
+/** A page that took longer is large enough: one of ten times as many would hold up others. */
+const QUICK_PAGE_MS = 5;
 const WAKE_MS = 10_000;
 /** How long a wake waits for batches in flight before it leaves them to themselves. */
 const LINGER_MS = 1_000;
@@ -156,8 +158,9 @@ export class Drain {
         await this.#deliverPage(this.#page(now, PAGES[level] ?? 1), suspiciousUntil);
         await this.#sync();
         if (core.progress === progress) return;
-        if (clockNow() - now > SLOW_PAGE_MS) level = 0;
-        else if (level < PAGES.length - 1) level += 1;
+        const took = clockNow() - now;
+        if (took > SLOW_PAGE_MS) level = 0;
+        else if (took <= QUICK_PAGE_MS && level < PAGES.length - 1) level += 1;
         continue;
       }
       level = 0;
@@ -202,11 +205,11 @@ export class Drain {
 
   /** Waits for what runs. Beside it the outbox travels: a slow handler holds up nobody elsewhere. */
   async #beside(run: Promise<void>): Promise<void> {
+    if (await overAtOnce(() => this.#core.running === undefined)) return run;
     const state = { isOver: false };
     const over = run.finally(() => {
       state.isOver = true;
     });
-    if (await overAtOnce(() => state.isOver)) return over;
     // From here on others get in.
     this.#core.envelopes.endPage();
     while (!state.isOver) {
@@ -249,18 +252,27 @@ export class Drain {
     const core = this.#core;
     const generation = core.generation;
     const startedAt = clockNow();
-    try {
-      for (const item of page) {
+    let index = 0;
+    // Delivers what is done synchronously, up to one that is not.
+    const deliver = (): Promise<void> | undefined => {
+      for (let item = page[index]; item !== undefined; item = page[index]) {
         const now = clockNow();
-        // The page was chosen before it was slow: others get in between, and the wake counts its time.
-        if (now - startedAt > SLOW_PAGE_MS) return;
         const isSuspicious = item.row.due <= suspiciousUntil;
-        if (this.#deliverer.mustSyncBefore(item, isSuspicious)) return;
+        // The page was chosen before it was slow: others get in between, and the wake counts its time.
+        if (now - startedAt > SLOW_PAGE_MS || this.#deliverer.mustSyncBefore(item, isSuspicious)) return;
+        index += 1;
         const done = this.#deliverer.deliver(item, isSuspicious, now);
-        if (done !== undefined) await this.#beside(done);
         // Something else than an ack has changed the rows: what was selected may no longer be next.
-        if (core.generation !== generation) return;
-        if (done !== undefined && this.#isInterrupted()) return;
+        if (done !== undefined || core.generation !== generation) return done;
+      }
+      return undefined;
+    };
+    try {
+      for (let item = page[0]; item !== undefined; item = page[index]) {
+        const done = this.#deliverer.inFrame(item, page.length, deliver);
+        if (done === undefined) return;
+        await this.#beside(done);
+        if (core.generation !== generation || this.#isInterrupted()) return;
       }
     } finally {
       this.#deliverer.endPage();

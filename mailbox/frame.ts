@@ -13,20 +13,21 @@ import type { Habit } from "./habit.ts";
 /** A context that the calm handlers of a page share. */
 export class SharedFrame {
   readonly #habits = new Set<Habit>();
-  readonly #enter: (call: () => void) => void;
+  /** Calls what delivers a page, in this context. */
+  readonly enter: <R>(call: () => R) => R;
   /** The run that turned out to be asynchronous: from its answer on, the context is its own. */
   taken: Attempt | undefined;
 
   constructor() {
-    this.#enter = frames.run(this, () => AsyncLocalStorage.snapshot());
+    this.enter = frames.run(this, () => AsyncLocalStorage.snapshot());
   }
 
-  /** Calls a calm handler, whose attempt all it calls belongs to. */
+  /** Calls a calm handler, whose attempt all it calls belongs to. Only while this context is entered. */
   run(attempt: Attempt, call: () => void): void {
     if (attempt.habit !== undefined) this.#habits.add(attempt.habit);
     inside = attempt;
     try {
-      this.#enter(call);
+      call();
     } finally {
       inside = undefined;
     }

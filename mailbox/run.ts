@@ -112,44 +112,53 @@ function writeEnd(core: Core, outbox: Outbox, run: Run, result: Result): void {
   });
 }
 
+/** A handler that is awaited: how it ended, once it has, and whom to tell then. */
+interface Ending {
+  result: Result | undefined;
+  tell: ((result: Result) => void) | undefined;
+}
+
+/** Most handlers are over at once, and need no timer. */
+async function ended(run: Run, begin: () => unknown): Promise<Result> {
+  const ending: Ending = { result: undefined, tell: undefined };
+  void watch(run.attempt, begin, ending);
+  await overAtOnce(() => ending.result !== undefined);
+  return ending.result ?? inTime(run, ending);
+}
+
 /** @param begin calls an async function, or answers what a plain one has; if it throws, that has failed just the same */
-function ended({ attempt, timeoutMs }: Run, begin: () => unknown): Promise<Result> {
+async function watch(attempt: Attempt, begin: () => unknown, ending: Ending): Promise<void> {
+  let result: Result;
+  try {
+    await begin();
+    // Whatever comes after the timeout comes too late.
+    if (attempt.state !== "running") return;
+    attempt.complete();
+    result = { kind: "completed", deferredTo: attempt.deferredTo };
+  } catch (error) {
+    if (attempt.state !== "running") return;
+    attempt.end();
+    result = resultOf(error);
+  }
+  ending.result = result;
+  ending.tell?.(result);
+}
+
+function inTime({ attempt, timeoutMs }: Run, ending: Ending): Promise<Result> {
+  attempt.waited = true;
   return new Promise((resolve) => {
-    let isOver = false;
-    let cancelTimer = (): void => {};
-    const timeOut = (): void => {
+    const cancelTimer = after(timeoutMs, () => {
       const error = new AttemptTimedOutError(
         `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
       );
       attempt.end();
       resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
       abortIn(attempt, error);
-    };
-    // Unlike Promise.resolve, this looks at nothing of the answer that could throw.
-    void new Promise<unknown>((settle) => {
-      settle(begin());
-    }).then(
-      () => {
-        isOver = true;
-        cancelTimer();
-        // Whatever comes after the timeout comes too late: the promise is resolved already.
-        if (attempt.state !== "running") return;
-        attempt.complete();
-        resolve({ kind: "completed", deferredTo: attempt.deferredTo });
-      },
-      (error: unknown) => {
-        isOver = true;
-        cancelTimer();
-        if (attempt.state !== "running") return;
-        attempt.end();
-        resolve(resultOf(error));
-      },
-    );
-    void overAtOnce(() => isOver).then((isDone) => {
-      if (isDone) return;
-      attempt.waited = true;
-      cancelTimer = after(timeoutMs, timeOut);
     });
+    ending.tell = (result) => {
+      cancelTimer();
+      resolve(result);
+    };
   });
 }
 
