@@ -14,24 +14,34 @@ export const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constru
 /** One step of a path: a property, an index, or already text. */
 type Step = string | number | { readonly text: string };
 
+/** What a walk over a payload has met so far. */
+interface Walk {
+  readonly path: Step[];
+  readonly seen: Set<object>;
+  hasOwnForms: boolean;
+}
+
 /**
  * Passes if the payload can be carried whole.
  *
+ * @returns whether there is an error or binary data in it, which superjson carries in a form of ours
  * @throws InvalidPayloadError with a message such as `payload.items[3].run: a function cannot be sent`
  */
-export function assertCarried(payload: unknown): void {
-  const path: Step[] = [];
+export function assertCarried(payload: unknown): boolean {
+  const walk: Walk = { path: [], seen: new Set(), hasOwnForms: false };
   try {
-    check(payload, path, new Set());
+    check(payload, walk);
+    return walk.hasOwnForms;
   } catch (error) {
     if (error instanceof InvalidPayloadError) throw error;
     // A getter or a proxy of the user's threw; the path was left where it happened.
     const reason = error instanceof Error ? error.message : "what reading it threw is no error";
-    throw new InvalidPayloadError(`${pathText(path)}: it cannot be read: ${reason}`, { cause: error });
+    throw new InvalidPayloadError(`${pathText(walk.path)}: it cannot be read: ${reason}`, { cause: error });
   }
 }
 
-function check(value: unknown, path: Step[], seen: Set<object>): void {
+function check(value: unknown, walk: Walk): void {
+  const { path, seen } = walk;
   if (typeof value === "function") throw refusal(path, "a function");
   if (typeof value === "symbol") throw refusal(path, "a symbol");
   if (typeof value !== "object" || value === null || seen.has(value)) return;
@@ -39,24 +49,27 @@ function check(value: unknown, path: Step[], seen: Set<object>): void {
   seen.add(value);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
-    checkProperties(value, Object.keys(value), path, seen);
+    checkProperties(value, Object.keys(value), walk);
   } else if (prototype === Array.prototype && Array.isArray(value)) {
-    checkArray(value, path, seen);
+    checkArray(value, walk);
   } else if (value instanceof Error) {
     const fields = errorFields(value);
-    checkProperties(fields, Object.keys(fields), path, seen);
+    walk.hasOwnForms = true;
+    checkProperties(fields, Object.keys(fields), walk);
   } else if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
+    walk.hasOwnForms = true;
     checkBinary(value, path);
   } else if (value instanceof Date || Object.getPrototypeOf(prototype) === Object.prototype) {
     // Built-in classes themselves. A subclass, which is one prototype further away, would lose its class;
     // of a Date that is let pass, because a test's clock puts a subclass in the place of Date.
-    checkBuiltin(value, path, seen);
+    checkBuiltin(value, walk);
   } else {
     throw unknownClass(value, path);
   }
 }
 
-function checkProperties(value: object, keys: readonly string[], path: Step[], seen: Set<object>): void {
+function checkProperties(value: object, keys: readonly string[], walk: Walk): void {
+  const { path } = walk;
   const symbol = Object.getOwnPropertySymbols(value).find((key) =>
     Object.prototype.propertyIsEnumerable.call(value, key),
   );
@@ -66,19 +79,20 @@ function checkProperties(value: object, keys: readonly string[], path: Step[], s
     path.push(key);
     if (forbiddenKeys.has(key)) throw refusal(path, "a property of this name");
     // Read only now, so that a getter that throws is found at its own path.
-    check(Reflect.get(value, key), path, seen);
+    check(Reflect.get(value, key), walk);
     path.pop();
   }
 }
 
-function checkArray(array: readonly unknown[], path: Step[], seen: Set<object>): void {
+function checkArray(array: readonly unknown[], walk: Walk): void {
+  const { path } = walk;
   const extra = Object.keys(array).find((key) => !/^\d+$/.test(key));
   if (extra !== undefined) throw refusal([...path, extra], "a property beside the elements of an array");
   const hole = array.findIndex((_, index) => !(index in array));
   if (hole !== -1) throw refusal([...path, hole], "a hole in an array");
   for (const [index, item] of array.entries()) {
     path.push(index);
-    check(item, path, seen);
+    check(item, walk);
     path.pop();
   }
 }
@@ -89,7 +103,8 @@ function checkBinary(value: ArrayBuffer | ArrayBufferView, path: Step[]): void {
   if (!isBinaryClass(builtinName(value))) throw unknownClass(value, path);
 }
 
-function checkBuiltin(value: object, path: Step[], seen: Set<object>): void {
+function checkBuiltin(value: object, walk: Walk): void {
+  const { path } = walk;
   // Calling a method proves that it is one: an object made from the prototype alone throws.
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) throw refusal(path, "an invalid Date");
@@ -97,11 +112,11 @@ function checkBuiltin(value: object, path: Step[], seen: Set<object>): void {
     let index = 0;
     for (const [key, item] of value.entries()) {
       path.push({ text: `.keys()[${index}]` });
-      check(key, path, seen);
+      check(key, walk);
       path[path.length - 1] = {
         text: typeof key === "string" ? `.get(${quote(key)})` : `.values()[${index}]`,
       };
-      check(item, path, seen);
+      check(item, walk);
       path.pop();
       index += 1;
     }
@@ -109,7 +124,7 @@ function checkBuiltin(value: object, path: Step[], seen: Set<object>): void {
     let index = 0;
     for (const item of value.values()) {
       path.push({ text: `.values()[${index}]` });
-      check(item, path, seen);
+      check(item, walk);
       path.pop();
       index += 1;
     }

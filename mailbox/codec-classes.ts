@@ -40,6 +40,12 @@ export function builtinName(value: object): string {
  */
 export const superjson: SuperJSON = new SuperJSON({ dedupe: true });
 
+/**
+ * The same without the forms below: equal text for a payload that has none of them, in less time,
+ * because superjson asks each form about each value.
+ */
+export const plainSuperjson: SuperJSON = new SuperJSON({ dedupe: true });
+
 type Binary = ArrayBuffer | ArrayBufferView;
 
 superjson.registerCustom<Binary, [name: string, base64: string]>(

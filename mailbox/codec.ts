@@ -6,7 +6,7 @@
 // in 6 to 8 times the time. Text without `meta` is read by JSON.parse alone.
 
 import { assertCarried } from "./codec-check.ts";
-import { superjson } from "./codec-classes.ts";
+import { plainSuperjson, superjson } from "./codec-classes.ts";
 import { revive } from "./codec-revive.ts";
 import { InvalidPayloadError } from "./errors.ts";
 
@@ -30,9 +30,9 @@ export function encodePayload(value: unknown): string {
   } catch {
     // A getter or a proxy threw; the careful walk below meets it again and says where.
   }
-  assertCarried(value);
+  const hasOwnForms = assertCarried(value);
   try {
-    return superjson.stringify(value);
+    return (hasOwnForms ? superjson : plainSuperjson).stringify(value);
   } catch (error) {
     // Left are a getter or a proxy that answers otherwise when asked again, and the end of the stack.
     const reason = error instanceof Error ? error.message : "what reading it threw is no error";
