@@ -25,9 +25,8 @@ interface Accepted {
  */
 export function accept(core: Core, message: Accepting, isLate: boolean): Accepted {
   if (message.declaration !== undefined) return acceptDeclaration(core, message, message.declaration);
-  const now = clockNow();
   // A sender whose clock is ahead delays nobody.
-  const due = message.immediate && message.due > now ? now : message.due;
+  const due = message.immediate ? Math.min(message.due, clockNow()) : message.due;
   let undoReplace: Undo | undefined;
   if (message.key !== undefined) {
     const resolved = resolveKey(core, message, message.key);
