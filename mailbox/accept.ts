@@ -9,6 +9,9 @@ import { declare } from "./every.ts";
 import { dueOfId, occurrenceId } from "./ids.ts";
 import { acceptedRow } from "./store.ts";
 
+/** From so many messages on, one statement for all costs less. */
+const BULK_LEAST = 8;
+
 /** Undoes what was written for one message, inside the same transaction. */
 type Undo = () => void;
 
@@ -59,6 +62,33 @@ export function accept(core: Core, message: Accepting, isLate: boolean): Accepte
   return { id: message.id, undo };
 }
 
+/** Writes messages in the present commit; many plain ones in few statements. Answers their ids. */
+export function acceptAll(core: Core, messages: readonly Accepting[]): readonly string[] {
+  const now = clockNow();
+  if (messages.length < BULK_LEAST || !messages.every((message) => isPlain(message, now)))
+    return messages.map((message) => accept(core, message, false).id);
+  core.envelopes.insertMany(messages);
+  let first = Number.POSITIVE_INFINITY;
+  for (const { id, type, due } of messages) {
+    first = Math.min(first, due);
+    core.added(due);
+    if (core.events.wanted) core.raise({ event: "accepted", id, type, dueAt: due });
+  }
+  if (!core.paused) core.wake.arm(first);
+  return messages.map(({ id }) => id);
+}
+
+/** Whether its row has nothing but its payload. */
+function isPlain({ key, options, declaration, moved, immediate, due }: Accepting, now: number): boolean {
+  return (
+    key === undefined &&
+    options === undefined &&
+    declaration === undefined &&
+    moved === undefined &&
+    !(immediate && due > now)
+  );
+}
+
 function acceptDeclaration(core: Core, message: Accepting, made: Declaration): Accepted {
   const before = core.recurrences.byId(message.id);
   const waiting =
@@ -82,17 +112,23 @@ function acceptDeclaration(core: Core, message: Accepting, made: Declaration): A
  * @throws {MailboxFullError}
  */
 export function acceptFromOutside(core: Core, messages: readonly Accepting[]): readonly string[] {
-  const met = new Set<string>();
-  const isNew = messages.map(({ id, declaration }) => {
-    if (declaration !== undefined) return true;
-    if (met.has(id) || isKnown(core, id)) return false;
-    met.add(id);
-    return true;
-  });
+  const known = knownAmong(core, messages);
+  const fresh: Accepting[] = [];
+  for (const message of messages) {
+    if (message.declaration === undefined) {
+      if (known.has(message.id)) continue;
+      known.add(message.id);
+    }
+    fresh.push(message);
+  }
   // A recurrence is no pending message, and declaring one again adds nothing.
-  checkRoom(core, met.size);
-  const accepted = (): string[] =>
-    messages.map((message, index) => (isNew[index] === true ? accept(core, message, false).id : message.id));
+  checkRoom(core, fresh.filter(({ declaration }) => declaration === undefined).length);
+  const accepted = (): readonly string[] => {
+    const ids = acceptAll(core, fresh);
+    if (fresh.length === messages.length) return ids;
+    const kept = new Map(fresh.map(({ id }, index) => [id, ids[index] ?? id]));
+    return messages.map(({ id }) => kept.get(id) ?? id);
+  };
   // One message is one statement, or one that no error can follow.
   return messages.length === 1 ? accepted() : core.commit(accepted);
 }
@@ -105,6 +141,17 @@ export function checkRoom(core: Core, count: number): void {
       `The mailbox holds ${core.pendingCount()} pending messages of at most ${maxPending} (settings.maxPending); send again when some are done.`,
     );
   }
+}
+
+/** The ids among these of messages that are in the mailbox or dead. */
+function knownAmong(core: Core, messages: readonly Accepting[]): Set<string> {
+  const asked = messages.filter(({ declaration }) => declaration === undefined);
+  if (asked.length < BULK_LEAST) return new Set(asked.map(({ id }) => id).filter((id) => isKnown(core, id)));
+  const places = asked.map(({ id, due }) => ({ id, due: dueOfId(id) ?? due }));
+  return new Set([
+    ...core.envelopes.knownAmong(places),
+    ...core.letters.knownAmong(places.map(({ id }) => id)),
+  ]);
 }
 
 /** Whether a message of this id is in the mailbox or dead. */

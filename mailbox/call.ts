@@ -23,13 +23,25 @@ const MESSAGES_A_CALL = 10_000;
 export function answerCall(engine: Engine, text: unknown): Promise<string> {
   return answering(() => {
     const call = parseCall(text);
-    engine.core.ready();
-    engine.core.wake.look();
-    if (call.verb === "accept") return engine.core.surviving(() => acceptAll(engine, call.messages));
-    if (call.verb === "deliver") return engine.core.surviving(() => takeBatch(engine.core, call.batch));
+    if (call.verb === "accept")
+      return engine.group.run(() => written(engine, () => acceptAll(engine, call.messages)));
+    if (call.verb === "deliver")
+      return engine.group.run(() => written(engine, () => takeBatch(engine.core, call.batch)));
+    begin(engine);
     if (typeof call.args !== "string") throw new UnsupportedCallError(`${call.verb} has no arguments.`);
     return answerVerb(engine, call.verb, call.args);
   });
+}
+
+function begin({ core }: Engine): void {
+  core.ready();
+  core.wake.look();
+}
+
+/** Others may have waited for the same commit, and deleted all storage meanwhile. */
+function written<T>(engine: Engine, write: () => T): T {
+  begin(engine);
+  return engine.core.surviving(write);
 }
 
 function acceptAll(engine: Engine, messages: unknown): readonly string[] {

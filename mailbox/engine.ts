@@ -1,7 +1,7 @@
 // One mailbox, put together: which part knows which, how it starts, and which commit a send joins.
 // The façade above it has the names and the docs; the parts below have the work.
 
-import { accept } from "./accept.ts";
+import { accept, acceptAll } from "./accept.ts";
 import { addressOf } from "./address.ts";
 import type { Attempt, Outgoing } from "./attempt.ts";
 import { after, now as clockNow } from "./clock.ts";
@@ -13,6 +13,7 @@ import type { Accepting, From } from "./envelope.ts";
 import { MailboxError, NoReplyAddressError, RefusedInHandlerError, UnknownTypeError } from "./errors.ts";
 import { ruleOf } from "./every.ts";
 import { currentAttempt, currentScope } from "./frame.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { applySchema } from "./handlers.ts";
 import { overrideContext } from "./host.ts";
 import { checkSize } from "./incoming.ts";
@@ -22,17 +23,19 @@ import { Relay } from "./relay.ts";
 import type { Config } from "./settings.ts";
 
 const LOOK_AGAIN_MS = 1_100;
-const BULK_LEAST = 8;
 
 export class Engine {
   readonly core: Core;
   readonly outbox: Outbox;
   readonly drain: Drain;
+  /** The commits of what comes from outside. */
+  readonly group: GroupCommit;
 
   constructor(ctx: DurableObjectState, env: unknown, className: string, config: () => Config) {
     const core = new Core(ctx, env, className, config);
     this.core = core;
     this.outbox = new Outbox(core);
+    this.group = new GroupCommit(() => core.storage.sync());
     const deliverer = new Deliverer(core, this.outbox, (from, type, payload, options) =>
       this.#sendBack(from, type, payload, options),
     );
@@ -78,8 +81,11 @@ export class Engine {
     }
     attempt?.count(outs);
     const write = (): readonly string[] =>
-      attempt === undefined && isBulk(outs)
-        ? this.#writeBulk(outs.map((out) => out.message))
+      attempt === undefined && outs.every((out) => out.to === "self")
+        ? acceptAll(
+            this.core,
+            outs.map((out) => out.message),
+          )
         : outs.map((out) => this.#write(out, attempt));
     return this.core.surviving(() => this.core.commit(write));
   }
@@ -106,22 +112,6 @@ export class Engine {
       });
     }
     return id;
-  }
-
-  /** Many plain messages of one type and due time: one statement for each page of rows. */
-  #writeBulk(messages: readonly Accepting[]): readonly string[] {
-    const { core } = this;
-    const [first] = messages;
-    if (first === undefined) return [];
-    core.envelopes.insertMany(first.due, first.type, messages);
-    for (const message of messages) {
-      core.added(message.due);
-      if (core.events.wanted) {
-        core.raise({ event: "accepted", id: message.id, type: message.type, dueAt: message.due });
-      }
-    }
-    if (!core.paused) core.wake.arm(first.due);
-    return messages.map((message) => message.id);
   }
 
   /**
@@ -201,19 +191,4 @@ export class Engine {
       });
     });
   }
-}
-
-function isBulk(outs: readonly Outgoing[]): boolean {
-  const [first] = outs;
-  if (first === undefined || outs.length < BULK_LEAST) return false;
-  const { due, type } = first.message;
-  return outs.every(
-    ({ to, message }) =>
-      to === "self" &&
-      message.due === due &&
-      message.type === type &&
-      message.key === undefined &&
-      message.options === undefined &&
-      message.declaration === undefined,
-  );
 }

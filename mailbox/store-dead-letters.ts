@@ -71,6 +71,18 @@ export class DeadLetterStore {
     );
   }
 
+  /** The ids of those that are dead. */
+  knownAmong(ids: readonly string[]): string[] {
+    if (!this.#hasAny) return [];
+    return this.#sql
+      .exec<{ id: string }>(
+        "SELECT id FROM _mailbox_dead_letters WHERE id IN (SELECT value FROM json_each(?))",
+        JSON.stringify(ids),
+      )
+      .toArray()
+      .map(({ id }) => id);
+  }
+
   /**
    * The newest letters that match, older than a place: at most `count`, and no more after the one
    * that makes payloads and histories `maxUnits` UTF-16 units or more.

@@ -6,11 +6,9 @@ import type { Accepting, Envelope } from "./envelope.ts";
 import { formatOptions } from "./envelope.ts";
 import type { Sql } from "./schema.ts";
 import { Acks } from "./store-acks.ts";
+import { insertPlainRows, knownIds, type PlainRow } from "./store-bulk.ts";
 
 const COLUMNS = "parked, due, id, type, payload, attempt, moved, key, recurrence, options, history";
-
-/** A statement's text of rows is cut here: a bound value has the limit of a row. */
-const BULK_UNITS = 256 * 1024;
 
 /** The key of a row. */
 export interface Place {
@@ -141,33 +139,17 @@ export class EnvelopeStore {
     this.#added(row.parked, row.due);
   }
 
-  /** Inserts many plain messages of one type and due time, in statements of bounded size. */
-  insertMany(
-    due: number,
-    type: string,
-    messages: readonly { readonly id: string; readonly payload: string }[],
-  ): void {
-    this.#makeWay(0, due);
-    let rows: [string, string][] = [];
-    let units = 0;
-    const write = (): void => {
-      this.#sql.exec(
-        `INSERT INTO _mailbox_envelopes (due, id, type, payload)
-         SELECT ?, value ->> 0, ?, value ->> 1 FROM json_each(?)`,
-        due,
-        type,
-        JSON.stringify(rows),
-      );
-      rows = [];
-      units = 0;
-    };
-    for (const { id, payload } of messages) {
-      rows.push([id, payload]);
-      units += payload.length;
-      if (units >= BULK_UNITS) write();
-    }
-    if (rows.length > 0) write();
-    this.#added(0, due);
+  /** Inserts many plain messages, in few statements. */
+  insertMany(messages: readonly PlainRow[]): void {
+    for (const { due } of messages) this.#makeWay(0, due);
+    insertPlainRows(this.#sql, messages);
+    for (const { due } of messages) this.#added(0, due);
+  }
+
+  /** The ids of those that are in the mailbox. */
+  knownAmong(places: readonly { readonly id: string; readonly due: number }[]): string[] {
+    this.settleAcks();
+    return knownIds(this.#sql, places);
   }
 
   /** Whether the row was there. */

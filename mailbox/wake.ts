@@ -65,9 +65,11 @@ export class Wake {
       return;
     }
     const now = clockNow();
+    // What is overdue is woken for now: it is not earlier than an alarm that is set for now already.
+    const wakeAt = Math.max(at, now);
     if (this.#armed === undefined) this.derive();
     else if (this.#armed < now - STALE_MS) this.#heal(this.#armed);
-    else if (at < this.#armed) this.#set(Math.max(at, now));
+    else if (wakeAt < this.#armed) this.#set(wakeAt);
   }
 
   /** Looks whether what is known to be armed should have run by now. Costs nothing when all is well. */

@@ -40,6 +40,44 @@ describe("G1 Accepted is durable", () => {
     expect((await box.ref.stats()).pending).toBe(300);
   });
 
+  it("keeps every message that was answered, of many that come at once and share commits", async () => {
+    stopClock();
+    const { box } = noter();
+    await box.ref.stats();
+    // The kill comes while the sends of a second lot wait for the commit of the first.
+    const answered: string[] = [];
+    const sends = Array.from({ length: 200 }, async (_, n) => {
+      const id = await box.ref.sendIn("1 hour", "note", n);
+      answered.push(id);
+      if (answered.length === 50) await crashAll();
+    });
+    await Promise.allSettled(sends);
+    expect(answered.length).toBeGreaterThanOrEqual(50);
+    const waiting: string[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page = await box.ref.pending(cursor === undefined ? {} : { cursor });
+      waiting.push(...page.items.map(({ id }) => id));
+      cursor = page.cursor;
+      if (cursor === undefined) break;
+    }
+    // Each once, and in the order in which they were sent.
+    expect(new Set(waiting).size).toBe(waiting.length);
+    expect(waiting.filter((id) => answered.includes(id))).toHaveLength(answered.length);
+    expect(waiting).toEqual(waiting.toSorted());
+  });
+
+  it("refuses one of those that come at once, and takes the others", async () => {
+    stopClock();
+    const { box } = noter();
+    const results = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, n) => box.ref.sendIn("1 hour", n % 5 === 4 ? "unknown" : "note", n)),
+    );
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(16);
+    expect((await box.ref.pending()).items.map(({ payload }) => payload)).toEqual(
+      Array.from({ length: 20 }, (_, n) => n).filter((n) => n % 5 !== 4),
+    );
+  });
+
   it("keeps what a request sent from inside, once the request has ended", async () => {
     stopClock();
     const { box } = noter();
