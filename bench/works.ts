@@ -136,6 +136,11 @@ export class Bench {
     };
   }
 
+  /** From one actor to n others, a message each: µs until each has it. */
+  async fanOut(n: number): Promise<number> {
+    return round(((await this.#runtime.call<number>("WORKER", this.#name("fan"), "fanOut", n)) * 1_000) / n);
+  }
+
   async recurrences(n: number): Promise<Record<string, unknown>> {
     const times: number[] = [];
     for (let index = 0; index < 3; index += 1)

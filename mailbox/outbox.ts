@@ -35,6 +35,9 @@ export interface Lane {
 export class Outbox {
   readonly #core: Core;
   readonly #lanes = new Map<string, Lane>();
+  /** Targets for which something waits: those that may have it now, first come first served, and the others. */
+  readonly #ready = new Set<string>();
+  readonly #later = new Set<string>();
   #isLoaded = false;
 
   constructor(core: Core) {
@@ -61,12 +64,16 @@ export class Outbox {
     });
     lane.last = n;
     lane.rows += 1;
+    if (!this.#ready.has(target) && !this.#later.has(target)) this.#sort(target, lane);
     this.#core.wake.arm(Math.max(lane.nextTry, clockNow()));
     return {
       id: message.id,
       // The number is not given again: a gap means nothing to the receiver.
       undo: () => {
-        if (this.#core.outbox.delete(target, n)) this.#lane(target).rows -= 1;
+        if (!this.#core.outbox.delete(target, n)) return;
+        const present = this.#lane(target);
+        present.rows -= 1;
+        this.#sort(target, present);
       },
     };
   }
@@ -82,13 +89,20 @@ export class Outbox {
     }
   }
 
-  /** The targets for which something waits. */
-  waiting(): Iterable<[target: string, lane: Lane]> {
+  /**
+   * The targets for which something waits: `ready` for those that may have it now, in their order. A relay
+   * takes a few from their front, however many there are.
+   */
+  waiting(which: "ready" | "later"): Iterable<[target: string, lane: Lane]> {
     if (!this.#isLoaded && this.#core.exists()) {
       this.#isLoaded = true;
-      for (const target of this.#core.outbox.targets()) this.#lane(target);
+      for (const target of this.#core.outbox.targets()) this.#sort(target, this.#lane(target));
     }
-    return this.#lanes;
+    return this.#entries(which === "ready" ? this.#ready : this.#later);
+  }
+
+  *#entries(targets: ReadonlySet<string>): Iterable<[target: string, lane: Lane]> {
+    for (const target of targets) yield [target, this.#lane(target)];
   }
 
   /** Writes what the relay knows of a target now, and counts the rows that it has deleted. */
@@ -99,13 +113,14 @@ export class Outbox {
     lane.rows -= deleted;
     lane.nextTry = state.next_try;
     lane.tries = state.tries;
-    // What is on disk is enough to go on from; memory is for targets that have something waiting.
-    if (lane.rows <= 0) this.#lanes.delete(state.target);
+    this.#sort(state.target, lane);
   }
 
   /** Leaves a target alone for a while; only memory is told, because storage may be what has failed. */
   postpone(target: string, until: number): void {
-    this.#lane(target).nextTry = until;
+    const lane = this.#lane(target);
+    lane.nextTry = until;
+    this.#sort(target, lane);
   }
 
   /** A message that waits for its target and was never tried. */
@@ -127,7 +142,7 @@ export class Outbox {
       lane.rows -= 1;
       this.#core.raise({ event: "cancelled", id: row.id, type: row.type });
     }
-    if (lane.rows <= 0) this.#lanes.delete(target);
+    this.#sort(target, lane);
     return true;
   }
 
@@ -183,9 +198,21 @@ export class Outbox {
     return lane;
   }
 
+  /** Puts a lane among those that are ready, last, or the others. */
+  #sort(target: string, lane: Lane): void {
+    this.#ready.delete(target);
+    this.#later.delete(target);
+    // What is on disk is enough to go on from; memory is for targets that have something waiting.
+    if (lane.rows <= 0) this.#lanes.delete(target);
+    else if (lane.tries === 0 && lane.nextTry <= clockNow()) this.#ready.add(target);
+    else this.#later.add(target);
+  }
+
   /** Memory is read from disk again. */
   #forget(): void {
     this.#lanes.clear();
+    this.#ready.clear();
+    this.#later.clear();
     this.#isLoaded = false;
   }
 }

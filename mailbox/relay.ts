@@ -46,8 +46,13 @@ export class Relay {
   /** When a target wants its next batch, and there is a place for it. */
   head(): number {
     let head = NEVER;
-    for (const [target, lane] of this.#outbox.waiting()) {
-      if (lane.rows > 0) head = Math.min(head, Math.max(lane.nextTry, this.#notBefore(target, lane)));
+    for (const [target, lane] of this.#outbox.waiting("later")) {
+      head = Math.min(head, Math.max(lane.nextTry, this.#notBefore(target, lane)));
+    }
+    for (const [target, lane] of this.#outbox.waiting("ready")) {
+      if (this.#inFlight.has(target)) continue;
+      // The others are no sooner.
+      return Math.min(head, Math.max(lane.nextTry, this.#notBefore(target, lane)));
     }
     return head;
   }
@@ -56,11 +61,10 @@ export class Relay {
   start(): void {
     if (!this.#core.exists()) return;
     const now = clockNow();
-    const due: [string, Lane][] = [];
-    for (const entry of this.#outbox.waiting()) {
-      if (entry[1].rows > 0 && entry[1].nextTry <= now) due.push(entry);
-    }
-    if (due.length > 1) due.sort(([, a], [, b]) => a.tries - b.tries || a.nextTry - b.nextTry);
+    for (const [target, lane] of this.#front()) this.#start(target, lane);
+    if (this.#inFlight.size >= TARGETS_AT_ONCE) return;
+    const due = [...this.#outbox.waiting("later")].filter(([, lane]) => lane.nextTry <= now);
+    due.sort(([, a], [, b]) => a.tries - b.tries || a.nextTry - b.nextTry);
     for (const [target, lane] of due) if (this.#hasPlace(target, lane)) this.#start(target, lane);
   }
 
@@ -69,6 +73,17 @@ export class Relay {
     for (const [target, { until }] of this.#inFlight) {
       const state = this.#core.outbox.target(target);
       if (state !== undefined) this.#outbox.put({ ...state, next_try: until });
+    }
+  }
+
+  /** Of the targets that are ready, as many as there are places. */
+  *#front(): Iterable<[string, Lane]> {
+    let places = TARGETS_AT_ONCE - this.#inFlight.size;
+    for (const [target, lane] of this.#outbox.waiting("ready")) {
+      if (places <= 0) return;
+      if (this.#inFlight.has(target)) continue;
+      places -= 1;
+      yield [target, lane];
     }
   }
 

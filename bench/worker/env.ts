@@ -17,6 +17,8 @@ interface Ours extends Contestant {
   mailboxCall(call: string): Promise<string>;
   relay(to: string, n: number): Promise<void>;
   receive(n: number): Promise<void>;
+  fanOut(prefix: string, n: number): Promise<void>;
+  outgoing(): Promise<number>;
 }
 
 export interface Env {

@@ -81,6 +81,12 @@ async function fromWorker(env: Env, object: string, method: string, n: number): 
       await received;
       break;
     }
+    case "fanOut": {
+      const sender = env.OURS.getByName(object);
+      await sender.fanOut(`${object}-to`, n);
+      while ((await sender.outgoing()) > 0) await scheduler.wait(10);
+      break;
+    }
     default:
       throw new Error(`The bench's Worker knows no ${method}.`);
   }

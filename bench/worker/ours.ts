@@ -139,6 +139,17 @@ export class Ours extends DurableObject<Env> {
     for (let index = 0; index < n; index += 1) other.send("noop", value);
   }
 
+  /** Sends one message to each of n others, all in one commit. */
+  fanOut(prefix: string, n: number): void {
+    for (let index = 0; index < n; index += 1)
+      this.mailbox.ref<Messages>(this.env.OURS, `${prefix}-${index}`).send("noop", {});
+  }
+
+  /** Messages on their way to others. */
+  outgoing(): number {
+    return this.mailbox.stats().outbox;
+  }
+
   /** Resolves when n messages have been handled since it was called. */
   async receive(n: number): Promise<void> {
     await this.#waitFor(n, false);
