@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { chart } from "./chart.ts";
 import type { Result } from "./result.ts";
 import { verdicts } from "./targets.ts";
+import type { Neighbour } from "./works.ts";
 
 const folder = join(import.meta.dirname, "results");
 const readme = join(import.meta.dirname, "../README.md");
@@ -44,6 +45,13 @@ function intoReadme(text: string): void {
   writeFileSync(readme, before.slice(0, from) + section + before.slice(to));
 }
 
+/** Where a neighbour needs less time than the library, said as it is. */
+function faster(neighbours: Readonly<Record<string, Neighbour>>, verb: string): string[] {
+  return Object.entries(neighbours)
+    .filter(([, { timesOurs }]) => timesOurs < 1)
+    .map(([name, { timesOurs }]) => `\`${name}\` ${verb} in ${timesOurs} times the time of this library.`);
+}
+
 /** The table for the README: small messages, µs, and the factor to the floor. */
 function table({ enqueue, drain, rows, machine }: Result): string {
   const enqueued = enqueue.small.byPending["1000"];
@@ -77,6 +85,8 @@ function table({ enqueue, drain, rows, machine }: Result): string {
     line("**durable-mailbox**", enqueued?.oursUs, drained?.oursUs, rows.written, rows.read),
     ...others,
     "",
+    ...faster(enqueued?.neighbours ?? {}, "enqueues"),
+    ...faster(drained?.neighbours ?? {}, "drains"),
     `Ratios to the floor at 10,000 pending: enqueue ${enqueue.small.ratio}, drain ${drain.small.ratio}; 5 KB: ${enqueue.medium.ratio} and ${drain.medium.ratio}. At 100,000 pending: ${enqueue.small.byPending["100000"]?.ratio} and ${drain.small.byPending["100000"]?.ratio}. Rows written of the neighbours include their \`setAlarm\` for each message.`,
     `Local workerd, one run, ${machine.cpus} × ${machine.model}, load ${machine.load}: compare the columns, not the microseconds with yours. \`npm run bench\` repeats it.`,
   ].join("\n");

@@ -32,7 +32,12 @@ export interface Result {
     readonly sendAll: { readonly concurrentUs: number; readonly oursUs: number; readonly ratio: number };
     readonly sendAllSameTime: { readonly oursUs: number; readonly ratio: number };
   };
-  readonly outbox: { readonly us: number; readonly rows: { readonly sender: Rows; readonly receiver: Rows } };
+  readonly outbox: {
+    readonly us: number;
+    readonly rows: { readonly sender: Rows; readonly receiver: Rows };
+    /** From one actor to as many new ones, a message each: µs for each of them. */
+    readonly fanOutUs: number;
+  };
   readonly recurrences: { readonly us: number; readonly rows: Rows };
   readonly lateness: Readonly<Record<"floorMs" | "oursMs" | "floorP95Ms" | "oursP95Ms", number>>;
   readonly memory: {

@@ -133,11 +133,12 @@ export class Bench {
     return {
       us: round((median(times) * 1_000) / n),
       rows: { sender: perMessage(sender, n), receiver: perMessage(receiver, n) },
+      fanOutUs: await this.#fanOut(300),
     };
   }
 
   /** From one actor to n others, a message each: µs until each has it. */
-  async fanOut(n: number): Promise<number> {
+  async #fanOut(n: number): Promise<number> {
     return round(((await this.#runtime.call<number>("WORKER", this.#name("fan"), "fanOut", n)) * 1_000) / n);
   }
 
