@@ -17,6 +17,8 @@ export class SharedFrame {
   readonly enter: <R>(call: () => R) => R;
   /** The run that turned out to be asynchronous: from its answer on, the context is its own. */
   taken: Attempt | undefined;
+  /** Whose handler is being called. Not of the isolate: an abort of the object skips every `finally`. */
+  #running: Attempt | undefined;
 
   constructor() {
     this.enter = frames.run(this, () => AsyncLocalStorage.snapshot());
@@ -25,25 +27,29 @@ export class SharedFrame {
   /** Calls a calm handler, whose attempt all it calls belongs to. Only while this context is entered. */
   run(attempt: Attempt, call: () => void): void {
     if (attempt.habit !== undefined) this.#habits.add(attempt.habit);
-    inside = attempt;
+    this.#running = attempt;
     try {
       call();
     } finally {
-      inside = undefined;
+      this.#running = undefined;
     }
   }
 
+  /** Whose code calls: that of the handler that runs, of the one that has taken the context, or left-over work's. */
+  caller(): Attempt | undefined {
+    const attempt = this.#running ?? this.taken;
+    if (attempt === undefined) this.#hasLeftovers();
+    return attempt;
+  }
+
   /** Work that one of the handlers left behind uses a verb: which one's it is cannot be told, so none is calm. */
-  hasLeftovers(): void {
+  #hasLeftovers(): void {
     for (const habit of this.#habits) habit.broke();
   }
 }
 
 const frames = new AsyncLocalStorage<Attempt | SharedFrame>();
 const scopes = new AsyncLocalStorage<Set<Outgoing>>();
-
-/** The attempt whose calm handler is being called right now. */
-let inside: Attempt | undefined;
 
 /** Calls a handler in a context of its own: all it calls and awaits belongs to the attempt. */
 export function runIn<R>(attempt: Attempt, call: () => R): R {
@@ -88,10 +94,8 @@ export function currentAttempt(owner: object): Attempt | undefined {
 }
 
 function attemptOf(owner: object): Attempt | undefined {
-  // Objects of one isolate share the store, and a handler may call another object's code.
-  if (inside !== undefined) return inside.owner === owner ? inside : undefined;
   const frame = frames.getStore();
-  if (!(frame instanceof SharedFrame)) return frame?.owner === owner ? frame : undefined;
-  if (frame.taken === undefined) frame.hasLeftovers();
-  return frame.taken?.owner === owner ? frame.taken : undefined;
+  const attempt = frame instanceof SharedFrame ? frame.caller() : frame;
+  // Objects of one isolate share the store.
+  return attempt?.owner === owner ? attempt : undefined;
 }

@@ -32,11 +32,6 @@ export class Acks {
     return this.#deleted < this.#rows.length;
   }
 
-  /** The due time of the last ack that is open. */
-  get lastDue(): number {
-    return this.#rows.at(-1)?.due ?? Number.NEGATIVE_INFINITY;
-  }
-
   /** The handler of a row has completed: what its transaction has deleted is about to be committed. */
   add(row: Waiting): void {
     if (!this.areOpen) this.#areConsecutive = true;

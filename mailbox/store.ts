@@ -53,6 +53,8 @@ export class EnvelopeStore {
   #head: number | undefined;
   #hasParked = true;
   readonly #acks: Acks;
+  /** The due time of the last row of the page that is being delivered. */
+  #pageEnd = Number.NEGATIVE_INFINITY;
   readonly #onAcked: (count: number) => void;
 
   /** @param onAcked told how many rows the acks of a page have deleted */
@@ -92,9 +94,12 @@ export class EnvelopeStore {
     this.#acks.rolledBack();
   }
 
-  /** Before a row is written that may be due among the acked ones, which are deleted as a range. */
+  /**
+   * Before a row is written that may be due among those of the page, of which the acked ones are deleted
+   * as a range: also between the last of them and the one that runs, whose ack is still to come.
+   */
   #makeWay(parked: number, due: number): void {
-    if (parked === 0 && due <= this.#acks.lastDue) this.settleAcks();
+    if (parked === 0 && due <= this.#pageEnd) this.settleAcks();
   }
 
   #added(parked: number, due: number): void {
@@ -234,7 +239,9 @@ export class EnvelopeStore {
         count,
       )
       .raw<Raw>();
-    return takeUntil(cursor, maxUnits, (row) => row.payload.length);
+    const rows = takeUntil(cursor, maxUnits, (row) => row.payload.length);
+    this.#pageEnd = rows.at(-1)?.due ?? Number.NEGATIVE_INFINITY;
+    return rows;
   }
 
   /** The due time of the first message that waits, parked ones apart. */

@@ -16,7 +16,7 @@ interface Box extends Scripted {
 }
 
 /** An actor whose messages 0 to 30 are all due: the first page has one, the second ten, the third the rest. */
-async function due(work: Work, script: Partial<Script> = {}, type = "work"): Promise<Box> {
+async function due(work: Work, script: Partial<Script> = {}, type = "work", apartMs = 1): Promise<Box> {
   const seen: number[] = [];
   stopClock();
   const box = actor((self) => ({
@@ -39,7 +39,7 @@ async function due(work: Work, script: Partial<Script> = {}, type = "work"): Pro
   await box.inside((_, state) => state.storage.sql.exec("CREATE TABLE done (n)"));
   const now = Date.now();
   const ids = await box.ref.sendAll(
-    Array.from({ length: 31 }, (_, n) => ({ type, payload: n, at: now + MINUTE + n })),
+    Array.from({ length: 31 }, (_, n) => ({ type, payload: n, at: now + MINUTE + n * apartMs })),
   );
   moveClock(2 * MINUTE);
   return Object.assign(box, { seen, ids: [...ids] });
@@ -124,6 +124,37 @@ describe("G7: the acks of a page", () => {
     await box.drain();
     expect(box.seen).toEqual([...upTo(20), 100, ...upTo(25).slice(21), 101, ...upTo(30).slice(26)]);
     expect(await pendingOf(box)).toEqual([102]);
+  });
+
+  for (const type of ["work", "later"]) {
+    it(`take nothing with them that a handler (${type}) sends between the ack before it and its own`, async () => {
+      const box = await due(
+        (self, n) => {
+          if (n === 20) self.sendLater(Date.now() - MINUTE + 20 * 10 - 5, "note", 100);
+          if (n === 25) self.sendLater(Date.now() - MINUTE + 24 * 10, "note", 101);
+        },
+        {},
+        type,
+        10,
+      );
+      await box.drain();
+      expect(box.seen).toEqual([...upTo(20), 100, ...upTo(25).slice(21), 101, ...upTo(30).slice(26)]);
+      expect(await pendingOf(box)).toEqual([]);
+    });
+  }
+
+  it("take nothing with them that a page-mate has moved between the ack before it and its own", async () => {
+    const box = await due(
+      (self, n) => {
+        if (n === 20) self.mailbox.reschedule(box.ids[27] ?? "", Date.now() - MINUTE + 20 * 10 - 5);
+      },
+      {},
+      "work",
+      10,
+    );
+    await box.drain();
+    expect(box.seen).toEqual([...upTo(20), 27, ...upTo(30).slice(21)].filter((n, at) => n !== 27 || at < 25));
+    expect(await pendingOf(box)).toEqual([]);
   });
 
   it("take nothing with them that a page-mate has moved, deferred or dead-lettered", async () => {

@@ -86,6 +86,25 @@ describe("G7 A handler that was always synchronous", () => {
     expect((await box.ref.deadLetters()).items).toMatchObject([{ payload: "throws" }]);
   });
 
+  it("disturbs no other object when it kills its own", async () => {
+    const killer = await used({ kills: (self) => self.state.abort("killed by its handler") });
+    await drain(killer).catch(() => {});
+    const other = actor((self) => ({
+      policy: { maxAttempts: 1 },
+      receive: {
+        note: () => {},
+        fails: async () => {
+          note(self, "sent by an attempt that fails");
+          await scheduler.wait(1);
+          throw new Error("failed");
+        },
+      },
+    }));
+    await other.ref.send("fails", undefined);
+    await drain(other);
+    expect(await other.ref.stats()).toMatchObject({ deadLetters: 1, pending: 0 });
+  });
+
   it("leaves work behind whose sends are their own, also beside one that fails", async () => {
     const box = await used({
       leaves: (self) => {
