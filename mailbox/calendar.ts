@@ -24,6 +24,7 @@ const OPTIONS = { mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" } as const 
 
 /** Parsing costs as much as finding a time, and one actor has few rules. */
 const MAX_CALENDARS = 64;
+const END_MS = 8.64e15 - 366 * 86_400_000;
 const calendars = new Map<string, Calendar>();
 
 /** The calendar of an expression. @throws what croner throws for one that it cannot read */
@@ -32,14 +33,24 @@ export function calendarOf(cron: string, timeZone: string): Calendar {
   let calendar = calendars.get(key);
   if (calendar === undefined) {
     const pattern = new CronPattern(cron, undefined, OPTIONS);
-    calendar =
+    calendar = withinTime(
       pattern.isFixedTime || timeZone === "UTC"
         ? wallTimeCalendar(cron, timeZone, spacingMs(pattern))
-        : realTimeCalendar(cron, timeZone, spacingMs(pattern));
+        : realTimeCalendar(cron, timeZone, spacingMs(pattern)),
+    );
     if (calendars.size >= MAX_CALENDARS) calendars.clear();
     calendars.set(key, calendar);
   }
   return calendar;
+}
+
+/** At the ends of what a Date can hold, a zone's offset leads out of it: there is nothing planned in their last year. */
+function withinTime({ spacingMs, next, previous }: Calendar): Calendar {
+  return {
+    spacingMs,
+    next: (after) => (after >= END_MS ? undefined : next(Math.max(after, -END_MS))),
+    previous: (atMost) => (atMost <= -END_MS ? undefined : previous(Math.min(atMost, END_MS))),
+  };
 }
 
 function wallTimeCalendar(cron: string, timeZone: string, spacingMs: number): Calendar {

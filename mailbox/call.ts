@@ -5,6 +5,7 @@ import { acceptFromOutside } from "./accept.ts";
 import { decodePayload, encodePayload } from "./codec.ts";
 import type { Engine } from "./engine.ts";
 import { InvalidOptionError, UnsupportedCallError } from "./errors.ts";
+import { isIdLength } from "./ids.ts";
 import { takeBatch } from "./inbox.ts";
 import { checkIncoming } from "./incoming.ts";
 import { answering, parseCall } from "./protocol.ts";
@@ -124,7 +125,7 @@ function optionsOf(value: unknown): object {
 
 /** What is no id names nothing. */
 function idOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" && isIdLength(value) ? value : "";
 }
 
 /** A repair, as it came: its payload is encoded already. */

@@ -129,6 +129,10 @@ function build(json: unknown, note: Note | undefined): unknown {
     ]);
     return setErrorFields(error, parts);
   }
+  // No payload of ours has the others, one of which takes a number for a size, and so much memory.
+  if (Array.isArray(note.type) && note.type[0] !== "custom") {
+    throw new Error(`The payload's "meta" names a conversion that is none: ${String(note.type[0])}`);
+  }
   const leaf = { json, meta: { values: [note.type], v: 1 } } as SuperJSONResult;
   return start(superjson.deserialize(leaf, { inPlace: true }));
 }

@@ -157,7 +157,12 @@ export class Drain {
         // Empty when all that was due are missed occurrences: skipping them is progress too.
         await this.#deliverPage(this.#page(now, PAGES[level] ?? 1), suspiciousUntil);
         await this.#sync();
-        if (core.progress === progress) return;
+        if (core.progress === progress) {
+          // Nothing can be done with those at the head. There may be others behind them.
+          if (level === PAGES.length - 1) return;
+          level += 1;
+          continue;
+        }
         const took = clockNow() - now;
         if (took > SLOW_PAGE_MS) level = 0;
         else if (took <= QUICK_PAGE_MS && level < PAGES.length - 1) level += 1;

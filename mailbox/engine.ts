@@ -10,7 +10,13 @@ import { Core } from "./core.ts";
 import { Deliverer } from "./deliver.ts";
 import { Drain } from "./drain.ts";
 import type { Accepting, From } from "./envelope.ts";
-import { MailboxError, NoReplyAddressError, RefusedInHandlerError, UnknownTypeError } from "./errors.ts";
+import {
+  InvalidPayloadError,
+  MailboxError,
+  NoReplyAddressError,
+  RefusedInHandlerError,
+  UnknownTypeError,
+} from "./errors.ts";
 import { ruleOf } from "./every.ts";
 import { currentAttempt, currentScope } from "./frame.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -141,8 +147,7 @@ export class Engine {
         `${this.core.className} has no handler for the type ${JSON.stringify(message.type)}; it receives ${known}.`,
       );
     }
-    if (handler.schema !== undefined)
-      applySchema(handler.schema, message.type, decodePayload(message.payload));
+    if (handler.schema !== undefined) applySchema(handler.schema, message.type, readPayload(message));
   }
 
   #sendBack(
@@ -190,5 +195,18 @@ export class Engine {
         // The object is being reset; its next instance looks again.
       });
     });
+  }
+}
+
+/** @throws {InvalidPayloadError} for text that no sender of ours has written */
+function readPayload({ type, payload }: Accepting): unknown {
+  try {
+    return decodePayload(payload);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new InvalidPayloadError(
+      `The text of the payload of ${JSON.stringify(type)} cannot be read: ${reason.slice(0, 200)}. Send it by a ref, or as superjson writes it.`,
+      { cause },
+    );
   }
 }

@@ -14,6 +14,14 @@ export interface ParsedId {
   readonly dueAt: number;
 }
 
+/** No id is longer: that of an occurrence has a type and a key of 256 bytes each, escaped. */
+const MAX_ID_LENGTH = 2_048;
+
+/** Whether a text can be an id at all. Longer ones are not even looked up, because the database refuses them. */
+export function isIdLength(text: string): boolean {
+  return text.length <= MAX_ID_LENGTH;
+}
+
 const SENT_DIGITS = 9;
 const NONCE_LENGTH = 10;
 const COUNTER_DIGITS = 4;

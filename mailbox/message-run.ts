@@ -29,6 +29,8 @@ export class MessageRun implements Run {
   readonly isPlain: boolean;
   readonly #core: Core;
   readonly #of: Subject;
+  /** Its row is deleted at the end of its page. Not before its commit, because that may fail. */
+  #isAckedLater = false;
 
   constructor(core: Core, of: Subject) {
     const { attempt, handler, item, policy } = of;
@@ -51,9 +53,8 @@ export class MessageRun implements Run {
     const { item, startedAt } = this.#of;
     clearLease(core, attempt);
     if (result.deferredTo !== undefined) this.#settle(result);
-    else if (this.isPlain && !attempt.waited && attempt.buffered.length === 0) core.envelopes.ack(item.row);
+    else if (this.isPlain && !attempt.waited && attempt.buffered.length === 0) this.#isAckedLater = true;
     else ack(core, item);
-    core.delivered += 1;
     if (!core.events.wanted) return;
     const now = clockNow();
     const { id, type, due } = item.row;
@@ -65,6 +66,11 @@ export class MessageRun implements Run {
       latenessMs: Math.max(0, startedAt - due),
       durationMs: now - startedAt,
     });
+  }
+
+  committed(): void {
+    if (this.#isAckedLater) this.#core.envelopes.ack(this.#of.item.row);
+    this.#core.delivered += 1;
   }
 
   failed(result: Exclude<Result, { kind: "completed" }>): void {

@@ -147,6 +147,11 @@ export function checkOptionNames(options: unknown, known: ReadonlySet<string>): 
   }
 }
 
+/** Whether it can be a type or a key: longer texts name nothing. */
+export function isNameLength(value: unknown): value is string {
+  return typeof value === "string" && value.length <= NAME_BYTES;
+}
+
 /** @throws {InvalidKeyError} */
 export function checkKey(key: unknown): string {
   if (typeof key !== "string" || key === "" || byteLength(key) > NAME_BYTES) {

@@ -25,6 +25,8 @@ export interface Run {
   readonly isPlain?: boolean;
   /** Writes the end of a completed attempt, in the commit of what it did. */
   completed(result: Extract<Result, { kind: "completed" }>): void;
+  /** What completed is committed. */
+  committed?(): void;
   /** Writes the end of an attempt that did not complete, in a commit of its own. */
   failed(result: Exclude<Result, { kind: "completed" }>): void;
 }
@@ -45,6 +47,7 @@ export function run(core: Core, outbox: Outbox, run: Run, frame?: SharedFrame): 
   const { generation } = core;
   let answer: unknown;
   let isLater = false;
+  let hasBegun = false;
   let hasReturned = false;
   try {
     const call = (): void => {
@@ -53,6 +56,7 @@ export function run(core: Core, outbox: Outbox, run: Run, frame?: SharedFrame): 
       isLater = isThenable(answer);
     };
     core.storage.transactionSync(() => {
+      hasBegun = true;
       if (frame === undefined) runIn(attempt, call);
       else frame.run(attempt, call);
       hasReturned = true;
@@ -70,10 +74,16 @@ export function run(core: Core, outbox: Outbox, run: Run, frame?: SharedFrame): 
     attempt.end();
     core.events.discard(mark);
     core.undone(generation);
-    if (hasReturned) throw error;
+    // Before it began, and after it had returned, it was our own statement that failed.
+    if (!hasBegun || hasReturned) {
+      // What it answered is observed by nobody now.
+      if (isLater) void new Promise((settle) => settle(answer)).catch(() => {});
+      throw error;
+    }
     run.failed(resultOf(error));
     return undefined;
   }
+  if (!isLater) run.committed?.();
   if (!isLater) return attempt.deleteAllRequested ? deleteAll(core) : undefined;
   const later = settleLater(core, outbox, run, () => answer);
   return attempt.deleteAllRequested ? deleteAll(core).then(() => later) : later;
@@ -98,6 +108,7 @@ function writeEnd(core: Core, outbox: Outbox, run: Run, result: Result): void {
   }
   if (run.isPlain === true && result.deferredTo === undefined && attempt.buffered.length === 0) {
     run.completed(result);
+    run.committed?.();
     return;
   }
   core.commit(() => {
@@ -110,6 +121,7 @@ function writeEnd(core: Core, outbox: Outbox, run: Run, result: Result): void {
     // A deferred message takes its key back only after that.
     if (result.deferredTo !== undefined) run.completed(result);
   });
+  run.committed?.();
 }
 
 /** A handler that is awaited: how it ended, once it has, and whom to tell then. */

@@ -6,8 +6,9 @@ import type { Core } from "./core.ts";
 import type { Envelope } from "./envelope.ts";
 import { endRecurrence } from "./every.ts";
 import { abortIn } from "./frame.ts";
-import { movedFlag, isRecurrenceId, parseOccurrenceId } from "./ids.ts";
+import { isIdLength, movedFlag, isRecurrenceId, parseOccurrenceId } from "./ids.ts";
 import { detach, skipPresent } from "./occurrence.ts";
+import { isNameLength } from "./outgoing.ts";
 import { acceptedRow } from "./store.ts";
 import { findById, messageView, type StoredMessage } from "./views.ts";
 
@@ -16,11 +17,11 @@ export type Target = { readonly id: string } | { readonly type: string; readonly
 
 /** Reads the first argument of these verbs; undefined for what cannot name any message. */
 export function parseTarget(which: unknown): Target | undefined {
-  if (typeof which === "string") return { id: which };
+  if (typeof which === "string") return isIdLength(which) ? { id: which } : undefined;
   if (typeof which !== "object" || which === null || !("type" in which) || !("key" in which))
     return undefined;
   const { type, key } = which;
-  return typeof type === "string" && typeof key === "string" ? { type, key } : undefined;
+  return isNameLength(type) && isNameLength(key) ? { type, key } : undefined;
 }
 
 /** Whether a send that still waits in memory is the one that is meant. */

@@ -15,7 +15,7 @@ import { InvalidCursorError, InvalidOptionError } from "./errors.ts";
 import { readableAddress } from "./address.ts";
 import { type StoredLetter, storedLetter } from "./letter.ts";
 import { type Recurrence, recurrenceView } from "./every.ts";
-import { dueOfId, parseOccurrenceId, sentOfId } from "./ids.ts";
+import { dueOfId, isIdLength, parseOccurrenceId, sentOfId } from "./ids.ts";
 import { presentEnvelope } from "./occurrence.ts";
 import { cutOf, isBehind, unitsOf, compareDue } from "./order.ts";
 import { checkOptionNames } from "./outgoing.ts";
@@ -88,6 +88,9 @@ export interface DeadLetterFilter {
 const FILTER_NAMES: ReadonlySet<string> = new Set(["type", "reason", "error", "ids", "diedBefore"]);
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
+/** Of the texts of a filter, and of a cursor, which holds an id, escaped. */
+const MAX_TEXT = 256;
+const MAX_CURSOR = 16_384;
 const PAGE_UNITS = 1024 * 1024;
 
 /** A row, for a person. */
@@ -219,7 +222,10 @@ export function parseFilter(filter: DeadLetterFilter): LetterFilter {
     throw new InvalidOptionError(`reason is unknown; expected one of ${DEAD_LETTER_REASONS.join(", ")}.`);
   }
   if (ids !== undefined) {
-    const isList = Array.isArray(ids) && ids.length <= MAX_LIMIT && ids.every((id) => typeof id === "string");
+    const isList =
+      Array.isArray(ids) &&
+      ids.length <= MAX_LIMIT &&
+      ids.every((id) => typeof id === "string" && isIdLength(id));
     if (!isList) throw new InvalidOptionError(`ids is not a list of at most ${MAX_LIMIT} message ids.`);
   }
   return {
@@ -239,6 +245,9 @@ function optionalString(value: unknown, what: string): string | undefined {
   if (value !== undefined && typeof value !== "string") {
     throw new InvalidOptionError(`${what} is a ${typeof value}; expected a string.`);
   }
+  if (value !== undefined && value.length > MAX_TEXT) {
+    throw new InvalidOptionError(`${what} has ${value.length} characters; expected at most ${MAX_TEXT}.`);
+  }
   return value;
 }
 
@@ -250,7 +259,8 @@ function writeCursor(verb: string, place: readonly (string | number)[]): string 
 function readCursor<P extends readonly (string | number)[]>(cursor: unknown, verb: string, start: P): P {
   if (cursor === undefined) return start;
   try {
-    const place: unknown = JSON.parse(decodeURIComponent(typeof cursor === "string" ? cursor : ""));
+    const isText = typeof cursor === "string" && cursor.length <= MAX_CURSOR;
+    const place: unknown = JSON.parse(decodeURIComponent(isText ? cursor : ""));
     if (Array.isArray(place) && place.length === start.length + 1 && place[0] === verb) {
       const rest: unknown[] = place.slice(1);
       if (rest.every((part, index) => typeof part === typeof start[index])) return rest as unknown as P;
