@@ -14,13 +14,18 @@ function snippets(markdown: string): { file: string | undefined; code: string }[
   );
 }
 
-describe("the README's snippets", () => {
-  it("are all in files that are type-checked and run by tests", () => {
-    const found = snippets(read("README.md"));
-    expect(found.length).toBeGreaterThan(1);
-    for (const { file, code } of found) {
-      expect(file, `this block names no file:\n${code}`).toBeDefined();
-      expect(read(`test/docs/readme/${file}`)).toContain(code);
-    }
-  });
+describe("the snippets", () => {
+  for (const [page, folder] of [
+    ["README.md", "readme"],
+    ["docs/scaling.md", "scaling"],
+  ] as const) {
+    it(`of ${page} are all in files that are type-checked and run by tests`, () => {
+      const found = snippets(read(page));
+      expect(found.length).toBeGreaterThan(1);
+      for (const { file, code } of found) {
+        expect(file, `this block names no file:\n${code}`).toBeDefined();
+        expect(read(`test/docs/${folder}/${file}`)).toContain(code);
+      }
+    });
+  }
 });

@@ -2,6 +2,7 @@
 
 import type { Cart, Digest, Endpoint, Mailer } from "../../examples/worker.ts";
 import type { Cart as ReadmeCart } from "../docs/readme/cart.ts";
+import type { Feed, Orders, User } from "../docs/scaling/feed.ts";
 import type { AlarmField, ReservedAccessor, ReservedField, ReservedMethod } from "./reserved.ts";
 import type { Room } from "./room.ts";
 import type { ScriptedActor } from "./scripted.ts";
@@ -9,6 +10,7 @@ import type { TaskNamespaces } from "./tasks.ts";
 
 export { Cart, Digest, Endpoint, Mailer, Trial } from "../../examples/worker.ts";
 export { Cart as ReadmeCart } from "../docs/readme/cart.ts";
+export { Feed, Orders, User } from "../docs/scaling/feed.ts";
 export { AlarmField, ReservedAccessor, ReservedField, ReservedMethod } from "./reserved.ts";
 export { Room } from "./room.ts";
 export { ScriptedActor } from "./scripted.ts";
@@ -27,6 +29,9 @@ declare global {
   namespace Cloudflare {
     interface Env extends TaskNamespaces {
       readonly README_CARTS: DurableObjectNamespace<ReadmeCart>;
+      readonly FEEDS: DurableObjectNamespace<Feed>;
+      readonly USERS: DurableObjectNamespace<User>;
+      readonly ORDERS: DurableObjectNamespace<Orders>;
       readonly ENDPOINTS: DurableObjectNamespace<Endpoint>;
       readonly CARTS: DurableObjectNamespace<Cart>;
       readonly MAILERS: DurableObjectNamespace<Mailer>;
