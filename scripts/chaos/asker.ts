@@ -1,0 +1,218 @@
+// Asks the runtime what a step of the plan says, and registers what was answered.
+
+import type { Parcel, Payload, Rhythm } from "./parcel.ts";
+import { repaired } from "./parcels.ts";
+import type { Step } from "./plan.ts";
+import { emptyRegister, type Look, outcomeOf, outcomeOfAll, type Register } from "./register.ts";
+import type { LetterSeen, Question, Reply } from "./testimony.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const START_TRIES = 50;
+
+/** Whoever can be asked: the runtime, also while it is down. */
+export interface Asks {
+  ask(question: Question): Promise<Reply>;
+}
+
+export class Asker {
+  readonly register: Register = emptyRegister();
+  /** Every dead letter that was seen: one that is redriven or purged is gone at the end. */
+  readonly letters: LetterSeen[] = [];
+  readonly #runtime: Asks;
+  readonly #parcels: ReadonlyMap<string, Parcel>;
+  readonly #rhythms: ReadonlyMap<string, Rhythm>;
+  /** Where a message is, and its id, by its number; of messages sent from outside. */
+  readonly #sent = new Map<string, { readonly actor: number; readonly id: string }>();
+  /** Where a recurrence is, and its id, by its key. */
+  readonly #declared = new Map<string, { readonly actor: number; readonly id: string }>();
+
+  constructor(runtime: Asks, parcels: ReadonlyMap<string, Parcel>, rhythms: ReadonlyMap<string, Rhythm>) {
+    this.#runtime = runtime;
+    this.#parcels = parcels;
+    this.#rhythms = rhythms;
+  }
+
+  async do(step: Step): Promise<void> {
+    switch (step.do) {
+      case "send":
+        return this.#send(step.parcels);
+      case "order":
+        return this.#order(step);
+      case "cancel":
+        return this.#cancel(step.n);
+      case "reschedule":
+        return this.#reschedule(step.n, step.delay);
+      case "redrive":
+        return this.#redriveSome(step);
+      case "purge":
+        return this.#purgeSome(step);
+      case "declare":
+        return this.declare(step.rhythm);
+      case "end":
+        await this.end(step.key);
+        return;
+      case "pause":
+        await this.#runtime.ask({ verb: "pause", actor: step.actor });
+        await sleep(step.ms);
+        await this.#runtime.ask({ verb: "resume", actor: step.actor });
+        return;
+      case "look":
+        return this.#look(step.actor, step.act);
+      case "startAlarm":
+        await this.#startAlarm(step);
+        return;
+    }
+  }
+
+  async declare(rhythm: Rhythm): Promise<void> {
+    const { reply, ...times } = await this.#ask({ verb: "declare", rhythm });
+    this.register.declares.push({ ...times, actor: rhythm.to, rhythm, outcome: outcomeOf(reply) });
+    // Known without being asked: by its type and key.
+    this.#declared.set(rhythm.key, { actor: rhythm.to, id: `every:tick:${rhythm.key}` });
+  }
+
+  /** Ends a recurrence; whether it is gone. */
+  async end(key: string): Promise<boolean> {
+    const found = this.#declared.get(key);
+    if (found === undefined) return true;
+    const { reply, ...times } = await this.#ask({ verb: "cancel", ...found });
+    this.register.ends.push({ ...times, ...found, verb: "end", outcome: outcomeOf(reply) });
+    return reply.kind === "answered";
+  }
+
+  async lettersOf(actor: number): Promise<readonly LetterSeen[]> {
+    const reply = await this.#runtime.ask({ verb: "letters", actor });
+    if (reply.kind !== "answered") return [];
+    const letters = reply.value as readonly LetterSeen[];
+    this.letters.push(...letters);
+    return letters;
+  }
+
+  async redrive(actor: number, { id, n }: LetterSeen, isRepaired: boolean): Promise<void> {
+    const payload = isRepaired ? this.#repairOf(n) : null;
+    const { reply, ...times } = await this.#ask({ verb: "redrive", actor, id, repaired: payload });
+    const outcome = outcomeOf(reply);
+    this.register.redrives.push({ ...times, actor, id, isRepaired: payload !== null, outcome });
+  }
+
+  async purge(actor: number, { id }: LetterSeen): Promise<void> {
+    const { reply, ...times } = await this.#ask({ verb: "purge", actor, id });
+    this.register.ends.push({ ...times, actor, verb: "purge", id, outcome: outcomeOf(reply) });
+  }
+
+  async #send(parcels: readonly Parcel[]): Promise<void> {
+    const { reply, ...times } = await this.#ask({ verb: "send", parcels });
+    this.#registerSends("ref", parcels[0]?.to ?? 0, parcels, reply, times);
+  }
+
+  async #order({ actor, parcels, fails, declares }: Extract<Step, { do: "order" }>): Promise<void> {
+    const { reply, ...times } = await this.#ask({ verb: "order", actor, parcels, fails, declares });
+    this.#registerSends(fails ? "in vain" : "order", actor, parcels, reply, times);
+    for (const rhythm of declares) {
+      this.register.declares.push({ ...times, actor, rhythm, outcome: outcomeOf(reply) });
+      this.#declared.set(rhythm.key, { actor: rhythm.to, id: `every:tick:${rhythm.key}` });
+    }
+  }
+
+  #registerSends(
+    way: "ref" | "order" | "in vain",
+    actor: number,
+    parcels: readonly Parcel[],
+    reply: Reply,
+    times: { readonly askedAt: number; readonly answeredAt: number },
+  ): void {
+    const ids = reply.kind === "answered" && Array.isArray(reply.value) ? (reply.value as string[]) : [];
+    this.register.sends.push({ ...times, way, actor, parcels, ids, outcome: outcomeOf(reply) });
+    parcels.forEach(({ n, to }, index) => {
+      const id = ids[index];
+      // One for another actor may be in the outbox still, where only its sender finds it.
+      if (id !== undefined && way === "ref") this.#sent.set(n, { actor: to, id });
+    });
+  }
+
+  async #cancel(n: string): Promise<void> {
+    const found = this.#sent.get(n);
+    if (found !== undefined) await this.#cancelId(found);
+  }
+
+  async #cancelId(found: { readonly actor: number; readonly id: string }): Promise<void> {
+    const { reply, ...times } = await this.#ask({ verb: "cancel", ...found });
+    this.register.ends.push({ ...times, ...found, verb: "cancel", outcome: outcomeOf(reply) });
+  }
+
+  async #reschedule(n: string, delay: number): Promise<void> {
+    const found = this.#sent.get(n);
+    if (found !== undefined) await this.#rescheduleId(found, delay);
+  }
+
+  async #rescheduleId(found: { readonly actor: number; readonly id: string }, delay: number): Promise<void> {
+    const at = Date.now() + delay;
+    const { reply, ...times } = await this.#ask({ verb: "reschedule", ...found, at });
+    this.register.reschedules.push({ ...times, ...found, at, outcome: outcomeOf(reply) });
+  }
+
+  async #look(actor: number, act: "cancel" | "reschedule" | "none"): Promise<void> {
+    const { reply, answeredAt } = await this.#ask({ verb: "pending", actor });
+    if (reply.kind !== "answered") return;
+    const occurrences = reply.value as Look["occurrences"];
+    this.register.looks.push({ actor, at: answeredAt, occurrences });
+    const [first] = occurrences;
+    if (first === undefined || act === "none") return;
+    const found = { actor, id: first.id };
+    if (act === "cancel") await this.#cancelId(found);
+    else await this.#rescheduleId(found, 500);
+  }
+
+  /** Until it is answered, because the books have to know whether it was started. */
+  async #startAlarm({ actor, rounds, everyMs }: Extract<Step, { do: "startAlarm" }>): Promise<void> {
+    for (let tries = 0; tries < START_TRIES; tries += 1) {
+      const reply = await this.#runtime.ask({ verb: "startAlarm", actor, rounds, everyMs });
+      if (reply.kind === "answered") {
+        this.register.alarms.push(actor);
+        return;
+      }
+      await sleep(200);
+    }
+  }
+
+  async #redriveSome({ actor, count, way }: Extract<Step, { do: "redrive" }>): Promise<void> {
+    const letters = (await this.lettersOf(actor)).slice(0, count);
+    if (way !== "all") {
+      for (const letter of letters) await this.redrive(actor, letter, way === "repaired");
+      return;
+    }
+    const ids = letters.map(({ id }) => id);
+    if (ids.length === 0) return;
+    const { reply, ...times } = await this.#ask({ verb: "redriveAll", actor, ids });
+    const outcome = outcomeOfAll(reply, ids.length);
+    for (const id of ids) this.register.redrives.push({ ...times, actor, id, isRepaired: false, outcome });
+  }
+
+  async #purgeSome({ actor, count, way }: Extract<Step, { do: "purge" }>): Promise<void> {
+    const letters = (await this.lettersOf(actor)).slice(0, count);
+    if (way === "one") {
+      for (const letter of letters) await this.purge(actor, letter);
+      return;
+    }
+    const ids = letters.map(({ id }) => id);
+    if (ids.length === 0) return;
+    const { reply, ...times } = await this.#ask({ verb: "purgeAll", actor, ids });
+    const outcome = outcomeOfAll(reply, ids.length);
+    for (const id of ids) this.register.ends.push({ ...times, actor, verb: "purge", id, outcome });
+  }
+
+  #repairOf(n: string): Payload | Rhythm | null {
+    const parcel = this.#parcels.get(n);
+    if (parcel !== undefined) return { parcel: repaired(parcel), notBefore: 0 };
+    const rhythm = this.#rhythms.get(n.slice(0, n.indexOf("@")));
+    return rhythm === undefined || n.endsWith(".0") ? null : { ...rhythm, rejectEvery: 0, throwEvery: 0 };
+  }
+
+  async #ask(
+    question: Question,
+  ): Promise<{ readonly reply: Reply; readonly askedAt: number; readonly answeredAt: number }> {
+    const askedAt = Date.now();
+    const reply = await this.#runtime.ask(question);
+    return { reply, askedAt, answeredAt: Date.now() };
+  }
+}

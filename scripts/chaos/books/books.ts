@@ -1,0 +1,35 @@
+// The books: from what was observed of a run, every promise that was broken. A pure function.
+
+import { Accounts } from "./accounts.ts";
+import { checkAwake, checkEvents } from "./alarms.ts";
+import { checkDeaths } from "./deaths.ts";
+import { checkEnds } from "./ends.ts";
+import { Evidence } from "./evidence.ts";
+import type { Observations, Violation } from "./observations.ts";
+import { checkOrder } from "./order.ts";
+import { checkRhythms } from "./rhythms.ts";
+import { checkState } from "./state.ts";
+import { checkTimes } from "./times.ts";
+
+export interface Books {
+  readonly violations: readonly Violation[];
+  readonly accounts: Accounts;
+}
+
+export function check(observations: Observations): Books {
+  const evidence = new Evidence(observations);
+  const accounts = new Accounts(evidence);
+  return {
+    accounts,
+    violations: [
+      ...checkEnds(accounts),
+      ...checkTimes(accounts),
+      ...checkOrder(evidence),
+      ...checkState(accounts),
+      ...checkDeaths(accounts),
+      ...checkRhythms(evidence),
+      ...checkAwake(observations),
+      ...checkEvents(observations),
+    ],
+  };
+}

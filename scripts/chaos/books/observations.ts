@@ -1,0 +1,58 @@
+// All that was observed of a run: what the books are made of.
+
+import type { Lateness } from "../drain.ts";
+import type { Register } from "../register.ts";
+import type { Audit, Entry, LetterSeen, SentRow, Told } from "../testimony.ts";
+
+export interface Observations {
+  readonly register: Register;
+  /** Every dead letter that was seen before the end. */
+  readonly letters: readonly LetterSeen[];
+  /** When the runtime was killed. */
+  readonly kills: readonly number[];
+  /** In the order of the runtime's output. */
+  readonly entries: readonly Entry[];
+  readonly told: readonly Told[];
+  /** What async handlers have sent, whatever became of their attempts. */
+  readonly posted: readonly SentRow[];
+  readonly births: readonly { readonly actor: number; readonly at: number }[];
+  /** When actors' own alarms ran, and when they were due. */
+  readonly alarms: readonly { readonly alarm: number; readonly at: number; readonly dueAt: number }[];
+  /** Ids that handlers have asked other actors to cancel, whatever was answered. */
+  readonly cancelsAsked: readonly string[];
+  readonly audits: readonly Audit[];
+  readonly lateness: readonly Lateness[];
+}
+
+/** What a check has found. */
+export interface Violation {
+  /** Which promise was broken; the names are those of the ledger. */
+  readonly name: ViolationName;
+  /** The number of the message, the key of the recurrence, or the actor. */
+  readonly what: string;
+  /** What was expected and what was seen. */
+  readonly detail: string;
+}
+
+export const VIOLATIONS = [
+  "lost",
+  "pending",
+  "phantom",
+  "twice",
+  "half",
+  "early",
+  "out of order",
+  "miscounted",
+  "not cancelled",
+  "unbounded",
+  "wrong letter",
+  "charged",
+  "no hook",
+  "forked",
+  "drifted",
+  "wrong times",
+  "asleep",
+  "strange event",
+] as const;
+
+export type ViolationName = (typeof VIOLATIONS)[number];
