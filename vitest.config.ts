@@ -6,7 +6,9 @@ process.env["CLOUDFLARE_CF_FETCH_ENABLED"] = "false";
 process.env["WRANGLER_SEND_METRICS"] = "false";
 
 // For the model test: MODEL_RUNS, MODEL_SEED, and MODEL_PATH and MODEL_REPLAY of a counter-example.
-const given = Object.entries(process.env).filter(([name]) => name.startsWith("MODEL_"));
+const given = Object.entries(process.env).flatMap(([name, value]) =>
+  name.startsWith("MODEL_") && value !== undefined ? [[name, value] as const] : [],
+);
 
 const patience = { testTimeout: 20_000, hookTimeout: 20_000, teardownTimeout: 60_000 } as const;
 

@@ -22,6 +22,7 @@ export {
   type Every,
   type From,
   type Handle,
+  type HandlerOptions,
   type HandlerWithPolicy,
   type IfPending,
   InvalidCursorError,

@@ -8,6 +8,7 @@ import { MailboxFullError } from "./errors.ts";
 import { declare } from "./every.ts";
 import { dueOfId, occurrenceId } from "./ids.ts";
 import { acceptedRow } from "./store.ts";
+import { fitsBulk } from "./store-bulk.ts";
 
 /** From so many messages on, one statement for all costs less. */
 const BULK_LEAST = 8;
@@ -65,7 +66,10 @@ export function accept(core: Core, message: Accepting, isLate: boolean): Accepte
 /** Writes messages in the present commit; many plain ones in few statements. Answers their ids. */
 export function acceptAll(core: Core, messages: readonly Accepting[]): readonly string[] {
   const now = clockNow();
-  if (messages.length < BULK_LEAST || !messages.every((message) => isPlain(message, now)))
+  if (
+    messages.length < BULK_LEAST ||
+    !messages.every((message) => isPlain(message, now) && fitsBulk(message))
+  )
     return messages.map((message) => accept(core, message, false).id);
   core.envelopes.insertMany(messages);
   let first = Number.POSITIVE_INFINITY;
@@ -215,7 +219,7 @@ function park(core: Core, message: Accepting): void {
     core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: kept });
     return;
   }
-  const due = message.immediate && message.due > now ? now : message.due;
+  const due = message.immediate ? Math.min(message.due, now) : message.due;
   core.envelopes.insert({ ...acceptedRow(message, due), parked: now, moved: 1 });
   core.added(Number.POSITIVE_INFINITY);
   core.wake.arm(now + PARKED_AGE_MS);

@@ -2,7 +2,6 @@
 
 import type { Accepting } from "./envelope.ts";
 import { AttemptFullError } from "./errors.ts";
-import type { Habit } from "./habit.ts";
 
 /** A send on its way: to the own mailbox, or by the outbox to another actor. */
 export type Outgoing =
@@ -44,8 +43,8 @@ export class Attempt {
   readonly subject: Subject;
   /** Whether its lease is on disk, and so has to be cleared with its outcome. */
   readonly leased: boolean;
-  /** What is known of its handler; none of a hook or the user's alarm. */
-  readonly habit: Habit | undefined;
+  /** Whether its handler is declared sync. */
+  readonly isSync: boolean;
   /** Sync: sends are written at once, inside one transaction. Async: they wait in memory for the ack. */
   mode: "sync" | "async";
   /** Cancelled while it runs: what it sends still commits if it resolves; if it fails nothing follows. */
@@ -63,18 +62,12 @@ export class Attempt {
   #controller: AbortController | undefined;
   #abortReason: unknown;
 
-  constructor(
-    owner: object,
-    subject: Subject,
-    mode: "sync" | "async",
-    leased: boolean,
-    habit: Habit | undefined,
-  ) {
+  constructor(owner: object, subject: Subject, mode: "sync" | "async", leased: boolean, isSync: boolean) {
     this.owner = owner;
     this.subject = subject;
     this.mode = mode;
     this.leased = leased;
-    this.habit = habit;
+    this.isSync = isSync;
   }
 
   get state(): "running" | "completed" | "ended" {

@@ -153,7 +153,6 @@ export class Carrier {
       const row = taken.find((candidate) => candidate.n === n);
       if (row !== undefined) this.#bury(state, row, { name: code, message });
     }
-    const deleted = this.#core.outbox.deleteUpTo(state.target, last.n);
     // It has said what it has not taken, so nothing is in doubt any more.
     this.#outbox.put(
       {
@@ -162,7 +161,7 @@ export class Carrier {
         confirmed_id: last.id,
         ...(answer.full ? { next_try: now + BACKOFF_FIRST_MS, error: "The mailbox is full." } : {}),
       },
-      deleted,
+      last.n,
     );
   }
 
@@ -196,8 +195,7 @@ export class Carrier {
   #giveUp(state: TargetRow, rows: readonly OutboxRow[]): void {
     const error = { name: "UnreachableError", message: state.error ?? "The target did not answer." };
     for (const row of rows) this.#bury(state, row, error);
-    const deleted = this.#core.outbox.deleteUpTo(state.target, rows.at(-1)?.n ?? 0);
-    this.#outbox.put({ ...settled(state, clockNow()), error: state.error }, deleted);
+    this.#outbox.put({ ...settled(state, clockNow()), error: state.error }, rows.at(-1)?.n ?? 0);
   }
 
   /** Makes a row of the outbox a dead letter of this object. The row itself is deleted by the caller. */

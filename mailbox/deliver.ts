@@ -17,7 +17,6 @@ import {
   type StoredError,
   storedError,
 } from "./envelope.ts";
-import type { Habit } from "./habit.ts";
 import { applySchema, type Handler, isAsyncFunction } from "./handlers.ts";
 import { SharedFrame } from "./frame.ts";
 import { detach } from "./occurrence.ts";
@@ -45,7 +44,7 @@ export class Deliverer {
   readonly #sendBack: SendBack;
   /** The end of a leased run may not be on disk yet: a death now would be charged to its message. */
   #owesSync = false;
-  /** The context that calm handlers of the present page share; and the same while it is entered. */
+  /** The context that sync handlers of the present page share; and the same while it is entered. */
   #pageFrame: SharedFrame | undefined;
   #frame: SharedFrame | undefined;
 
@@ -64,17 +63,16 @@ export class Deliverer {
     this.#owesSync = false;
   }
 
-  /** Calls what delivers the items of a page from this one on, in a context that calm handlers can share. */
+  /** Calls what delivers the items of a page from this one on, in a context that those of sync handlers share. */
   inFrame<R>({ row }: Item, count: number, call: () => R): R {
-    const isCalm = this.#core.config.handlers.get(row.type)?.habit.isCalm === true;
-    if (!isCalm || count < FRAME_LEAST) return call();
-    const frame = (this.#pageFrame ??= new SharedFrame());
+    const isSync = this.#core.config.handlers.get(row.type)?.isSync === true;
+    if (!isSync || count < FRAME_LEAST) return call();
+    const frame = (this.#pageFrame ??= new SharedFrame(this.#core));
     this.#frame = frame;
     try {
       return frame.enter(call);
     } finally {
       this.#frame = undefined;
-      if (frame.taken !== undefined) this.#pageFrame = undefined;
     }
   }
 
@@ -251,7 +249,7 @@ export class Deliverer {
     const row = item.present === undefined ? item.row : detach(core, item.present);
     if (row === undefined) return;
     const own: Item = { row, present: undefined };
-    const attempt = this.#attempt("message", row, row.attempt + 1, handler.isAsync, true, handler.habit);
+    const attempt = this.#attempt("message", row, row.attempt + 1, handler.isAsync, true, handler.isSync);
     const generation = core.generation;
     await this.#lease({
       kind: "message",
@@ -298,7 +296,7 @@ export class Deliverer {
     const core = this.#core;
     const { row } = item;
     const number = row.attempt + 1;
-    const attempt = leased ?? this.#attempt("message", row, number, handler.isAsync, false, handler.habit);
+    const attempt = leased ?? this.#attempt("message", row, number, handler.isAsync, false, handler.isSync);
     let payload: unknown;
     try {
       payload = decodePayload(row.payload);
@@ -315,7 +313,7 @@ export class Deliverer {
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
     const policy = this.#policyOf(handler, options);
     const message = { item, handler, policy, attempt, payload, delivery, startedAt };
-    const frame = leased === undefined && handler.habit.isCalm ? this.#frame : undefined;
+    const frame = leased === undefined && handler.isSync ? this.#frame : undefined;
     const done = run(core, this.#outbox, new MessageRun(core, message), frame);
     if (done === undefined) core.running = undefined;
     return done;
@@ -343,10 +341,10 @@ export class Deliverer {
     number: number,
     isAsync: boolean,
     leased: boolean,
-    habit?: Habit,
+    isSync = false,
   ): Attempt {
     const subject = { kind, id: row.id, type: row.type, due: row.due, attempt: number };
-    const attempt = new Attempt(this.#core, subject, isAsync ? "async" : "sync", leased, habit);
+    const attempt = new Attempt(this.#core, subject, isAsync ? "async" : "sync", leased, isSync);
     this.#core.running = attempt;
     return attempt;
   }

@@ -16,23 +16,32 @@ export class GroupCommit {
 
   /** Writes at once, or with the others that wait. Calls write in the order in which they came. */
   run<T>(write: () => T): T | Promise<T> {
-    return this.#running === undefined ? this.#write(write) : this.#running.then(() => this.#write(write));
+    if (this.#running === undefined) return this.#write(write);
+    // Its own look at the commit too: one that waits inside blockConcurrencyWhile is let in by no other's.
+    return Promise.race([this.#running, this.#look()]).then(() => this.#write(write));
   }
 
   #write<T>(write: () => T): T {
     try {
       return write();
     } finally {
-      this.#running ??= this.#end();
+      this.#running ??= this.#ended();
     }
   }
 
-  async #end(): Promise<void> {
+  #ended(): Promise<void> {
+    // A failure is no concern of who waits: the object is being reset, and they meet it when they write.
+    const over = this.#look().then(() => {
+      if (this.#running === over) this.#running = undefined;
+    });
+    return over;
+  }
+
+  async #look(): Promise<void> {
     try {
       await this.#commit();
     } catch {
-      // The object is being reset; whoever waits meets the same error when it writes.
+      // Said above.
     }
-    this.#running = undefined;
   }
 }

@@ -5,7 +5,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Delivery } from "./delivery.ts";
 import { AsyncSchemaError, InvalidReceiveError, SchemaRefusedError } from "./errors.ts";
-import { Habit } from "./habit.ts";
 import type { TypeOf } from "./messages.ts";
 import { type Policy, parsePolicy, type StoredPolicy } from "./retry.ts";
 
@@ -17,8 +16,19 @@ import { type Policy, parsePolicy, type StoredPolicy } from "./retry.ts";
  */
 export type Handle<P> = (payload: P, delivery: Delivery) => unknown;
 
+/** What can be said of a handler beside its function. */
+export interface HandlerOptions extends Policy {
+  /**
+   * Promises that it is synchronous, for speed where thousands are delivered at once: it answers no promise
+   * (an attempt that does has failed), and what it leaves behind uses no verb (`AttemptEndedError`).
+   *
+   * @default false: it may answer a promise, and is synchronous when it does not
+   */
+  readonly sync?: boolean;
+}
+
 /** A handler with a policy of its own. */
-export interface HandlerWithPolicy<P> extends Policy {
+export interface HandlerWithPolicy<P> extends HandlerOptions {
   readonly handle: Handle<P>;
 }
 
@@ -40,12 +50,12 @@ export type Receive<M extends object> = {
 class ValidatedHandler {
   readonly schema: StandardSchemaV1;
   readonly handle: Handle<unknown>;
-  readonly policy: Policy;
+  readonly options: HandlerOptions;
 
-  constructor(schema: StandardSchemaV1, handle: Handle<unknown>, policy: Policy) {
+  constructor(schema: StandardSchemaV1, handle: Handle<unknown>, options: HandlerOptions) {
     this.schema = schema;
     this.handle = handle;
-    this.policy = policy;
+    this.options = options;
   }
 }
 
@@ -60,9 +70,9 @@ class ValidatedHandler {
 export function validated<S extends StandardSchemaV1>(
   schema: S,
   handle: Handle<StandardSchemaV1.InferOutput<S>>,
-  policy: Policy = {},
+  options: HandlerOptions = {},
 ): Validated<StandardSchemaV1.InferInput<S>> {
-  const handler: unknown = new ValidatedHandler(schema, handle, policy);
+  const handler: unknown = new ValidatedHandler(schema, handle, options);
   return handler as Validated<StandardSchemaV1.InferInput<S>>;
 }
 
@@ -73,7 +83,8 @@ export interface Handler {
   readonly isAsync: boolean;
   readonly policy: StoredPolicy | undefined;
   readonly schema: StandardSchemaV1 | undefined;
-  readonly habit: Habit;
+  /** Declared so. */
+  readonly isSync: boolean;
 }
 
 // Computed, not named: a name would be lost where a build lowers async functions.
@@ -95,23 +106,16 @@ export function parseReceive(receive: unknown): ReadonlyMap<string, Handler> {
 }
 
 function parseHandler(type: string, value: unknown): Handler {
-  if (typeof value === "function") return resolved(value as Handle<unknown>, undefined, undefined);
-  if (value instanceof ValidatedHandler) {
-    return resolved(value.handle, parsePolicy(value.policy, `the policy of receive.${type}`), value.schema);
-  }
+  if (typeof value === "function") return resolved(type, value as Handle<unknown>, {}, undefined);
+  if (value instanceof ValidatedHandler) return resolved(type, value.handle, value.options, value.schema);
   if (
     typeof value === "object" &&
     value !== null &&
     "handle" in value &&
     typeof value.handle === "function"
   ) {
-    const { handle, ...policy } = value as HandlerWithPolicy<unknown>;
-    return resolved(
-      handle.bind(value),
-      parsePolicy(policy, `the policy of receive.${type}`),
-      undefined,
-      handle,
-    );
+    const { handle, ...options } = value as HandlerWithPolicy<unknown>;
+    return resolved(type, handle.bind(value), options, undefined, handle);
   }
   throw new InvalidReceiveError(
     `receive.${type} is no handler; expected a function, { handle, …policy } or validated(schema, handle).`,
@@ -119,12 +123,25 @@ function parseHandler(type: string, value: unknown): Handler {
 }
 
 function resolved(
+  type: string,
   handle: Handle<unknown>,
-  policy: StoredPolicy | undefined,
+  { sync, ...policy }: HandlerOptions,
   schema: StandardSchemaV1 | undefined,
   written: Handle<unknown> = handle,
 ): Handler {
-  return { handle, isAsync: isAsyncFunction(written), policy, schema, habit: new Habit() };
+  const isAsync = isAsyncFunction(written);
+  if ((sync !== undefined && typeof sync !== "boolean") || (sync === true && isAsync)) {
+    throw new InvalidReceiveError(
+      `receive.${type}.sync is ${JSON.stringify(sync)} of ${isAsync ? "an async function" : "a function"}; expected true or false, and true only of a function that answers no promise.`,
+    );
+  }
+  return {
+    handle,
+    isAsync,
+    policy: parsePolicy(policy, `the policy of receive.${type}`),
+    schema,
+    isSync: sync === true,
+  };
 }
 
 /** Applies a schema at send or delivery. @throws {SchemaRefusedError} {@link AsyncSchemaError} */

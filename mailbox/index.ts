@@ -37,7 +37,14 @@ export {
   type MailboxErrorCode,
 } from "./errors.ts";
 export type { Recurrence, RecurrenceOptions } from "./every.ts";
-export { type Handle, type HandlerWithPolicy, type Receive, validated, type Validated } from "./handlers.ts";
+export {
+  type Handle,
+  type HandlerOptions,
+  type HandlerWithPolicy,
+  type Receive,
+  validated,
+  type Validated,
+} from "./handlers.ts";
 export { Mailbox } from "./mailbox.ts";
 export type { TypeOf, VoidTypeOf } from "./messages.ts";
 export type { ActorRef } from "./outbox-ref.ts";

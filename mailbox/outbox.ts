@@ -70,8 +70,9 @@ export class Outbox {
       id: message.id,
       // The number is not given again: a gap means nothing to the receiver.
       undo: () => {
-        if (!this.#core.outbox.delete(target, n)) return;
+        // Before the row is gone: a lane that was forgotten counts those on disk.
         const present = this.#lane(target);
+        if (!this.#core.outbox.delete(target, n)) return;
         present.rows -= 1;
         this.#sort(target, present);
       },
@@ -106,14 +107,22 @@ export class Outbox {
   }
 
   /** Writes what the relay knows of a target now, and counts the rows that it has deleted. */
-  put(state: TargetRow, deleted = 0): void {
+  put(state: TargetRow, upTo?: number): void {
+    // Before rows are gone: a lane that was forgotten counts those on disk.
+    const lane = this.#lane(state.target);
+    if (upTo !== undefined) lane.rows -= this.#core.outbox.deleteUpTo(state.target, upTo);
     this.#core.outbox.putTarget(state);
     this.#core.step();
-    const lane = this.#lane(state.target);
-    lane.rows -= deleted;
     lane.nextTry = state.next_try;
     lane.tries = state.tries;
     this.#sort(state.target, lane);
+  }
+
+  /** Those that were told to wait, and have, are ready again: behind those that are already, and not behind all that come. */
+  promote(now: number): void {
+    for (const [target, lane] of this.waiting("later")) {
+      if (lane.tries === 0 && lane.nextTry <= now) this.#sort(target, lane);
+    }
   }
 
   /** Leaves a target alone for a while; only memory is told, because storage may be what has failed. */

@@ -61,6 +61,7 @@ export class Relay {
   start(): void {
     if (!this.#core.exists()) return;
     const now = clockNow();
+    this.#outbox.promote(now);
     for (const [target, lane] of this.#front()) this.#start(target, lane);
     if (this.#inFlight.size >= TARGETS_AT_ONCE) return;
     const due = [...this.#outbox.waiting("later")].filter(([, lane]) => lane.nextTry <= now);

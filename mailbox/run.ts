@@ -8,7 +8,7 @@ import { after, overAtOnce } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Result } from "./decide.ts";
 import { storedError } from "./envelope.ts";
-import { AttemptTimedOutError, NonRetryableError } from "./errors.ts";
+import { AttemptTimedOutError, NonRetryableError, RefusedInHandlerError } from "./errors.ts";
 import { abortIn, runIn, type SharedFrame } from "./frame.ts";
 import type { Outbox } from "./outbox.ts";
 import { retryAfterMs } from "./retry.ts";
@@ -38,7 +38,7 @@ export interface Run {
  * the next line leaves all of it, ack included. A crash while an async handler is awaited leaves its
  * own writes, none of its sends, and the message.
  *
- * @param frame shared with its page-mates by a handler that is known to be calm
+ * @param frame shared with its page-mates by a handler that is declared sync
  */
 export function run(core: Core, outbox: Outbox, run: Run, frame?: SharedFrame): Promise<void> | undefined {
   const { attempt } = run;
@@ -59,34 +59,38 @@ export function run(core: Core, outbox: Outbox, run: Run, frame?: SharedFrame): 
       hasBegun = true;
       if (frame === undefined) runIn(attempt, call);
       else frame.run(attempt, call);
+      if (isLater && attempt.isSync) throw promised(attempt);
       hasReturned = true;
       if (isLater) {
         attempt.becomeAsync();
-        attempt.habit?.broke();
-        if (frame !== undefined) frame.taken = attempt;
         return;
       }
       attempt.complete();
-      attempt.habit?.ranCalmly();
       run.completed({ kind: "completed", deferredTo: attempt.deferredTo });
     });
   } catch (error) {
     attempt.end();
     core.events.discard(mark);
     core.undone(generation);
+    // What it answered is observed by nobody now.
+    if (isLater) void new Promise((settle) => settle(answer)).catch(() => {});
     // Before it began, and after it had returned, it was our own statement that failed.
-    if (!hasBegun || hasReturned) {
-      // What it answered is observed by nobody now.
-      if (isLater) void new Promise((settle) => settle(answer)).catch(() => {});
-      throw error;
-    }
+    if (!hasBegun || hasReturned) throw error;
     run.failed(resultOf(error));
     return undefined;
   }
-  if (!isLater) run.committed?.();
-  if (!isLater) return attempt.deleteAllRequested ? deleteAll(core) : undefined;
+  if (!isLater) {
+    run.committed?.();
+    return attempt.deleteAllRequested ? deleteAll(core) : undefined;
+  }
   const later = settleLater(core, outbox, run, () => answer);
   return attempt.deleteAllRequested ? deleteAll(core).then(() => later) : later;
+}
+
+function promised({ subject }: Attempt): RefusedInHandlerError {
+  return new RefusedInHandlerError(
+    `The handler of ${subject.type} is declared sync and answered a promise; make it an async function, or leave \`sync\` out.`,
+  );
 }
 
 async function settleLater(core: Core, outbox: Outbox, run: Run, begin: () => unknown): Promise<void> {

@@ -15,8 +15,7 @@ const UNITS = 256 * 1024;
 
 /** Inserts plain messages. */
 export function insertPlainRows(sql: Sql, messages: readonly PlainRow[]): void {
-  const rows = messages.map(({ due, id, type, payload }) => [due, id, type, payload] as const);
-  for (const text of texts(rows, ([, , , payload]) => payload.length)) {
+  for (const text of texts(messages.map(({ due, id, type, payload }) => [due, id, type, payload]))) {
     sql.exec(
       `INSERT INTO _mailbox_envelopes (due, id, type, payload)
        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)`,
@@ -30,8 +29,7 @@ export function knownIds(
   sql: Sql,
   places: readonly { readonly id: string; readonly due: number }[],
 ): string[] {
-  const rows = places.map(({ id, due }) => [id, due] as const);
-  return texts(rows, ([id]) => id.length).flatMap((text) =>
+  return texts(places.map(({ id, due }) => [id, due])).flatMap((text) =>
     sql
       .exec<{ id: string }>(
         `SELECT value ->> 0 AS id FROM json_each(?) AS asked
@@ -44,17 +42,23 @@ export function knownIds(
   );
 }
 
-/** JSON texts of bounded length that hold all rows together. */
-function texts<T>(rows: readonly T[], size: (row: T) => number): string[] {
-  const pages: T[][] = [];
+/** Whether a message can be written with others: in a list, each quote in its payload is one character more. */
+export function fitsBulk({ payload }: PlainRow): boolean {
+  return payload.length <= UNITS;
+}
+
+/** JSON lists that hold all rows together, each of a bounded length: what is escaped in it counts too. */
+function texts(rows: readonly (readonly (string | number)[])[]): string[] {
+  const lists: string[][] = [];
   let units = UNITS;
   for (const row of rows) {
-    if (units >= UNITS) {
-      pages.push([]);
+    const text = JSON.stringify(row);
+    if (units + text.length > UNITS) {
+      lists.push([]);
       units = 0;
     }
-    pages.at(-1)?.push(row);
-    units += size(row);
+    lists.at(-1)?.push(text);
+    units += text.length;
   }
-  return pages.map((page) => JSON.stringify(page));
+  return lists.map((list) => `[${list.join(",")}]`);
 }

@@ -14,6 +14,7 @@ const STEP = 1_000;
 type Messages = {
   noop: unknown;
   write: unknown;
+  declared: unknown;
   async: unknown;
   fail: unknown;
   late: unknown;
@@ -25,6 +26,12 @@ export class Ours extends DurableObject<Env> {
     receive: {
       noop: () => {
         this.#handled += 1;
+      },
+      declared: {
+        sync: true,
+        handle: () => {
+          this.#handled += 1;
+        },
       },
       write: () => {
         this.#handled += 1;

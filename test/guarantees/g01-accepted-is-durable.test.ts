@@ -66,6 +66,27 @@ describe("G1 Accepted is durable", () => {
     expect(waiting).toEqual(waiting.toSorted());
   });
 
+  for (const [how, guard] of Object.entries<
+    (self: ScriptedActor, n: number, next: () => Promise<string>) => Promise<string>
+  >({
+    "blockConcurrencyWhile around each": (self, _, next) => self.state.blockConcurrencyWhile(next),
+    "blockConcurrencyWhile around every other": (self, n, next) =>
+      n % 2 === 0 ? next() : self.state.blockConcurrencyWhile(next),
+    "a transaction around every other": (self, n, next) =>
+      n % 2 === 0 ? next() : self.state.storage.transaction(next),
+  })) {
+    it(`takes all that come at once when their object puts ${how}`, async () => {
+      const noted: unknown[] = [];
+      let calls = 0;
+      const box = actor((self) => ({
+        receive: { note: (payload) => void noted.push(payload) },
+        onCall: (_, next) => guard(self, (calls += 1), next),
+      }));
+      await Promise.all(Array.from({ length: 30 }, (_, n) => box.ref.send("note", n)));
+      await until(() => noted.length === 30);
+    });
+  }
+
   it("refuses one of those that come at once, and takes the others", async () => {
     stopClock();
     const { box } = noter();

@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { byteLength, encodePayload } from "../../mailbox/codec.ts";
+import { fitsBulk, insertPlainRows } from "../../mailbox/store-bulk.ts";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
 import { type Cost, costOf, installMeter, shown } from "../support/meter.ts";
 import { actor, type Scripted } from "../support/scripted.ts";
@@ -145,6 +147,24 @@ describe("What a message costs", () => {
     const cost = await costOf(() => box.drain());
     // The row in its new place, and the index of those that moved.
     expect(cost.written, shown(cost)).toBeLessThanOrEqual(3);
+  });
+});
+
+describe("a statement over many messages", () => {
+  it("binds no text that the platform would refuse, whatever has to be escaped in it", () => {
+    const texts: string[] = [];
+    const sql = { exec: (_: string, text: string) => void texts.push(text) };
+    const html = (lines: number): string => encodePayload('<a href="x">y</a>\n'.repeat(lines));
+    const rows = Array.from({ length: 40 }, (_, n) => html(n * 300)).filter((payload, n) =>
+      fitsBulk({ due: 1, id: String(n), type: "note", payload }),
+    );
+    insertPlainRows(
+      sql as unknown as SqlStorage,
+      rows.map((payload, n) => ({ due: 1, id: String(n), type: "note", payload })),
+    );
+    expect(texts.flatMap((text) => JSON.parse(text) as unknown[])).toHaveLength(rows.length);
+    expect(texts.length).toBeGreaterThan(1);
+    for (const text of texts) expect(byteLength(text)).toBeLessThan(1024 * 1024);
   });
 });
 
