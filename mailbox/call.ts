@@ -25,7 +25,7 @@ export function answerCall(engine: Engine, text: unknown): Promise<string> {
   return answering(() => {
     const call = parseCall(text);
     if (call.verb === "accept")
-      return engine.group.run(() => written(engine, () => acceptAll(engine, call.messages)));
+      return engine.group.run(() => written(engine, () => acceptCalled(engine, call.messages)));
     if (call.verb === "deliver")
       return engine.group.run(() => written(engine, () => takeBatch(engine.core, call.batch)));
     begin(engine);
@@ -45,7 +45,7 @@ function written<T>(engine: Engine, write: () => T): T {
   return engine.core.surviving(write);
 }
 
-function acceptAll(engine: Engine, messages: unknown): readonly string[] {
+function acceptCalled(engine: Engine, messages: unknown): readonly string[] {
   if (!Array.isArray(messages) || messages.length === 0 || messages.length > MESSAGES_A_CALL) {
     throw new UnsupportedCallError(`A send is of 1 to ${MESSAGES_A_CALL} messages.`);
   }

@@ -205,7 +205,7 @@ function readPayload({ type, payload }: Accepting): unknown {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InvalidPayloadError(
-      `The text of the payload of ${JSON.stringify(type)} cannot be read: ${reason.slice(0, 200)}. Send it by a ref, or as superjson writes it.`,
+      `The text of the payload of ${JSON.stringify(type)} cannot be read: ${reason.slice(0, 200)}. Send it by a ref, which encodes it.`,
       { cause },
     );
   }

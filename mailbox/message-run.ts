@@ -11,7 +11,7 @@ import type { ResolvedPolicy } from "./retry.ts";
 import type { Run } from "./run.ts";
 
 /** What a run is of. */
-interface Subject {
+interface Parts {
   readonly item: Item;
   readonly handler: Handler;
   readonly policy: ResolvedPolicy;
@@ -28,11 +28,11 @@ export class MessageRun implements Run {
   /** Its row can be deleted with those of its page-mates. */
   readonly isPlain: boolean;
   readonly #core: Core;
-  readonly #of: Subject;
+  readonly #of: Parts;
   /** Its row is deleted at the end of its page. Not before its commit, because that may fail. */
   #isAckedLater = false;
 
-  constructor(core: Core, of: Subject) {
+  constructor(core: Core, of: Parts) {
     const { attempt, handler, item, policy } = of;
     this.attempt = attempt;
     this.isAsync = handler.isAsync;

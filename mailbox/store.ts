@@ -53,7 +53,7 @@ export class EnvelopeStore {
   #head: number | undefined;
   #hasParked = true;
   readonly #acks: Acks;
-  /** The due time of the last row of the page that is being delivered. */
+  /** The due time of the last row of the last page: it holds until the next one, as a page goes on after a wait. */
   #pageEnd = Number.NEGATIVE_INFINITY;
   readonly #onAcked: (count: number) => void;
 
