@@ -143,6 +143,21 @@ describe("G7: the acks of a page", () => {
     });
   }
 
+  it("take nothing with them that is sent in what is left of a page after a handler has waited", async () => {
+    const box = await due(
+      (self, n) => {
+        if (n === 20) self.sendLater(Date.now() - MINUTE + 20 * 10 - 5, "note", 100);
+        return n === 15 ? scheduler.wait(5) : undefined;
+      },
+      {},
+      "work",
+      10,
+    );
+    await box.drain();
+    expect(box.seen).toEqual([...upTo(20), 100, ...upTo(30).slice(21)]);
+    expect(await pendingOf(box)).toEqual([]);
+  });
+
   it("take nothing with them that a page-mate has moved between the ack before it and its own", async () => {
     const box = await due(
       (self, n) => {
