@@ -72,7 +72,7 @@ async function main(): Promise<void> {
     await work("handlers", async () => {
       const spec = { payload: "small", n: 10_000, order: "asc" } as const;
       return {
-        declared: await bench.one("drain", { ...spec, handler: "declared", codec: "none" }),
+        plain: await bench.one("drain", { ...spec, handler: "plain", codec: "none" }),
         write: await bench.one("drain", { ...spec, handler: "write", codec: "json" }),
         async: await bench.one("drain", { ...spec, handler: "async", codec: "none" }),
         failing: await bench.one("drain", { ...spec, handler: "fail", codec: "json" }, 5),

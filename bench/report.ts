@@ -53,7 +53,7 @@ function faster(neighbours: Readonly<Record<string, Neighbour>>, verb: string): 
 }
 
 /** The table for the README: small messages, µs, and the factor to the floor. */
-function table({ enqueue, drain, rows, machine }: Result): string {
+function table({ enqueue, drain, handlers, rows, machine }: Result): string {
   const enqueued = enqueue.small.byPending["1000"];
   const drained = drain.small.byPending["1000"];
   type Figure = number | string | undefined;
@@ -87,7 +87,7 @@ function table({ enqueue, drain, rows, machine }: Result): string {
     "",
     ...faster(enqueued?.neighbours ?? {}, "enqueues"),
     ...faster(drained?.neighbours ?? {}, "drains"),
-    `Ratios to the floor at 10,000 pending: enqueue ${enqueue.small.ratio}, drain ${drain.small.ratio}; 5 KB: ${enqueue.medium.ratio} and ${drain.medium.ratio}. At 100,000 pending: ${enqueue.small.byPending["100000"]?.ratio} and ${drain.small.byPending["100000"]?.ratio}. Rows written of the neighbours include their \`setAlarm\` for each message.`,
+    `Ratios to the floor at 10,000 pending: enqueue ${enqueue.small.ratio}, drain ${drain.small.ratio}; 5 KB: ${enqueue.medium.ratio} and ${drain.medium.ratio}. At 100,000 pending: ${enqueue.small.byPending["100000"]?.ratio} and ${drain.small.byPending["100000"]?.ratio}. The handlers are declared \`sync\`; a plain function drains at ${handlers.plain.ratio}. Rows written of the neighbours include their \`setAlarm\` for each message.`,
     `Local workerd, one run, ${machine.cpus} × ${machine.model}, load ${machine.load}: compare the columns, not the microseconds with yours. \`npm run bench\` repeats it.`,
   ].join("\n");
 }

@@ -17,9 +17,7 @@ export interface Growth {
 export interface Result {
   readonly enqueue: Readonly<Record<"small" | "medium" | "nested" | "rich" | "random", Group>>;
   readonly drain: Readonly<Record<"small" | "medium" | "rich" | "random", Group>>;
-  readonly handlers: Readonly<
-    Record<"declared" | "write" | "async" | "failing" | "againstCommits", Compared>
-  >;
+  readonly handlers: Readonly<Record<"plain" | "write" | "async" | "failing" | "againstCommits", Compared>>;
   /** Of the library, for one message from its send to its ack; of everybody under `contestants`. */
   readonly rows: {
     readonly written: number;

@@ -14,7 +14,7 @@ const STEP = 1_000;
 type Messages = {
   noop: unknown;
   write: unknown;
-  declared: unknown;
+  plain: unknown;
   async: unknown;
   fail: unknown;
   late: unknown;
@@ -24,18 +24,21 @@ export class Ours extends DurableObject<Env> {
   readonly #meter = Meter.of(this.ctx);
   readonly mailbox: Mailbox<Messages> = new Mailbox<Messages>(this.ctx, this.env, {
     receive: {
-      noop: () => {
-        this.#handled += 1;
-      },
-      declared: {
+      noop: {
         sync: true,
         handle: () => {
           this.#handled += 1;
         },
       },
-      write: () => {
+      plain: () => {
         this.#handled += 1;
-        this.ctx.storage.sql.exec("INSERT INTO notes (text) VALUES (?)", "noted");
+      },
+      write: {
+        sync: true,
+        handle: () => {
+          this.#handled += 1;
+          this.ctx.storage.sql.exec("INSERT INTO notes (text) VALUES (?)", "noted");
+        },
       },
       async: async () => {
         this.#handled += 1;

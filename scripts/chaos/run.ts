@@ -14,6 +14,8 @@ import type { Audit } from "./testimony.ts";
 
 /** How many steps are under way at once. */
 const HANDS = 12;
+/** How much longer than planned the load may take. */
+const GRACE_MS = 15_000;
 
 export class Run {
   readonly #runtime: Runtime;
@@ -36,7 +38,7 @@ export class Run {
     const asker = new Asker(this.#runtime, parcelsOf(this.#plan), rhythms);
     await this.#runtime.start(this.#plan.lives[0]?.isOld);
     const endAt = Date.now() + this.#seconds * 1_000;
-    await Promise.all([this.#load(asker), this.#kill(endAt)]);
+    await Promise.all([this.#load(asker, endAt), this.#kill(endAt)]);
     this.#say(`the load is over, after ${this.#kills.length} kills`);
     const lateness = await drain(
       this.#runtime,
@@ -73,7 +75,7 @@ export class Run {
     };
   }
 
-  async #load(asker: Asker): Promise<void> {
+  async #load(asker: Asker, endAt: number): Promise<void> {
     const steps = [...this.#plan.steps];
     const begun = performance.now();
     const hand = async (): Promise<void> => {
@@ -81,6 +83,8 @@ export class Run {
         const wait = step.at - (performance.now() - begun);
         if (wait > 0) await sleep(wait);
         await this.#up;
+        // A runtime that answers nothing must not be asked for ever.
+        if (Date.now() > endAt + GRACE_MS) return;
         await asker.do(step);
       }
     };
