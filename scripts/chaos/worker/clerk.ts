@@ -4,6 +4,7 @@
 import {
   Actor,
   type Delivery,
+  type HandlerWithPolicy,
   type MailboxEvent,
   NonRetryableError,
   type OnDeadLetter,
@@ -58,9 +59,9 @@ export class Clerk extends Actor<Env, ClerkMessages> {
     onEvent: (event) => witness({ told: { actor: this.#me, at: Date.now(), ...seenOf(event) } }),
   };
   protected override readonly receive: Receive<ClerkMessages> = withoutFresh(this.env.IS_OLD, {
-    note: (payload, delivery) => this.#handle("note", payload, delivery),
-    line: (payload, delivery) => this.#handle("line", payload, delivery),
-    fresh: (payload, delivery) => this.#handle("fresh", payload, delivery),
+    note: this.#sync("note"),
+    line: this.#sync("line"),
+    fresh: this.#sync("fresh"),
     chore: async (payload, delivery) => {
       await this.#work("chore", payload, delivery);
     },
@@ -121,6 +122,12 @@ export class Clerk extends Actor<Env, ClerkMessages> {
     const due = Date.now() + state.everyMs;
     this.ctx.storage.kv.put(ALARM, { ...state, due });
     if (state.ran < state.rounds) void this.ctx.storage.setAlarm(due);
+  }
+
+  /** Every other clerk declares that its sync handlers are. */
+  #sync(kind: Kind): HandlerWithPolicy<Payload> {
+    const handle = (payload: Payload, delivery: Delivery): void => this.#handle(kind, payload, delivery);
+    return this.#me % 2 === 0 ? { sync: true, handle } : { handle };
   }
 
   /** Sync: all of it is one commit with the ack, and the misfortune comes last, so that all of it is rolled back. */
