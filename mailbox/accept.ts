@@ -29,8 +29,7 @@ interface Accepted {
  */
 export function accept(core: Core, message: Accepting, isLate: boolean): Accepted {
   if (message.declaration !== undefined) return acceptDeclaration(core, message, message.declaration);
-  // A sender whose clock is ahead delays nobody.
-  const due = message.immediate ? Math.min(message.due, clockNow()) : message.due;
+  const due = dueOf(message);
   let undoReplace: Undo | undefined;
   if (message.key !== undefined) {
     const resolved = resolveKey(core, message, message.key);
@@ -41,12 +40,7 @@ export function accept(core: Core, message: Accepting, isLate: boolean): Accepte
     }
     undoReplace = resolved.undo;
   }
-  if (
-    message.key === undefined &&
-    message.options === undefined &&
-    due === message.due &&
-    message.moved === undefined
-  ) {
+  if (isPlain(message, due)) {
     core.envelopes.insertPlain(due, message.id, message.type, message.payload);
   } else {
     core.envelopes.insert(acceptedRow(message, due));
@@ -65,16 +59,13 @@ export function accept(core: Core, message: Accepting, isLate: boolean): Accepte
 
 /** Writes messages in the present commit; many plain ones in few statements. Answers their ids. */
 export function acceptAll(core: Core, messages: readonly Accepting[]): readonly string[] {
-  const now = clockNow();
   if (
     messages.length < BULK_LEAST ||
-    !messages.every((message) => isPlain(message, now) && fitsBulk(message))
+    !messages.every((message) => isPlain(message, dueOf(message)) && fitsBulk(message))
   )
     return messages.map((message) => accept(core, message, false).id);
-  core.envelopes.insertMany(messages);
-  let first = Number.POSITIVE_INFINITY;
+  const first = core.envelopes.insertMany(messages);
   for (const { id, type, due } of messages) {
-    first = Math.min(first, due);
     core.added(due);
     if (core.events.wanted) core.raise({ event: "accepted", id, type, dueAt: due });
   }
@@ -82,14 +73,19 @@ export function acceptAll(core: Core, messages: readonly Accepting[]): readonly 
   return messages.map(({ id }) => id);
 }
 
-/** Whether its row has nothing but its payload. */
-function isPlain({ key, options, declaration, moved, immediate, due }: Accepting, now: number): boolean {
+/** When a message is due here: a sender whose clock is ahead delays nobody. */
+function dueOf({ immediate, due }: Accepting): number {
+  return immediate ? Math.min(due, clockNow()) : due;
+}
+
+/** Whether its row, due then, has nothing but its payload. */
+function isPlain(message: Accepting, due: number): boolean {
   return (
-    key === undefined &&
-    options === undefined &&
-    declaration === undefined &&
-    moved === undefined &&
-    !(immediate && due > now)
+    message.key === undefined &&
+    message.options === undefined &&
+    message.declaration === undefined &&
+    message.moved === undefined &&
+    due === message.due
   );
 }
 
@@ -219,8 +215,7 @@ function park(core: Core, message: Accepting): void {
     core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: kept });
     return;
   }
-  const due = message.immediate ? Math.min(message.due, now) : message.due;
-  core.envelopes.insert({ ...acceptedRow(message, due), parked: now, moved: 1 });
+  core.envelopes.insert({ ...acceptedRow(message, dueOf(message)), parked: now, moved: 1 });
   core.added(Number.POSITIVE_INFINITY);
   core.wake.arm(now + PARKED_AGE_MS);
   core.raise({ event: "parked", id: message.id, type: message.type });

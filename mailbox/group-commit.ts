@@ -30,18 +30,18 @@ export class GroupCommit {
   }
 
   #ended(): Promise<void> {
-    // A failure is no concern of who waits: the object is being reset, and they meet it when they write.
     const over = this.#look().then(() => {
       if (this.#running === over) this.#running = undefined;
     });
     return over;
   }
 
+  /** A failure is no concern of who waits: the object is being reset, and they meet it when they write. */
   async #look(): Promise<void> {
     try {
       await this.#commit();
     } catch {
-      // Said above.
+      // It is over all the same.
     }
   }
 }

@@ -106,7 +106,7 @@ export class Outbox {
     for (const target of targets) yield [target, this.#lane(target)];
   }
 
-  /** Writes what the relay knows of a target now, and counts the rows that it has deleted. */
+  /** Writes what the relay knows of a target now, and deletes its rows up to that number, if one is given. */
   put(state: TargetRow, upTo?: number): void {
     // Before rows are gone: a lane that was forgotten counts those on disk.
     const lane = this.#lane(state.target);

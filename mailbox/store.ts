@@ -144,11 +144,13 @@ export class EnvelopeStore {
     this.#added(row.parked, row.due);
   }
 
-  /** Inserts many plain messages, in few statements. */
-  insertMany(messages: readonly PlainRow[]): void {
-    for (const { due } of messages) this.#makeWay(0, due);
+  /** Inserts many plain messages, in few statements; answers when the first of them is due. */
+  insertMany(messages: readonly PlainRow[]): number {
+    const first = messages.reduce((least, { due }) => Math.min(least, due), Number.POSITIVE_INFINITY);
+    this.#makeWay(0, first);
     insertPlainRows(this.#sql, messages);
-    for (const { due } of messages) this.#added(0, due);
+    this.#added(0, first);
+    return first;
   }
 
   /** The ids of those that are in the mailbox. */
