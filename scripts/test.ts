@@ -21,15 +21,14 @@ function run(file: string): Promise<void> {
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.on("close", (code) => {
-      const plain = output;
       const count = (word: string): number =>
-        Number(new RegExp(`Tests .*?(\\d+) ${word}`).exec(plain)?.[1] ?? 0);
+        Number(new RegExp(`Tests .*?(\\d+) ${word}`).exec(output)?.[1] ?? 0);
       passed += count("passed");
       // A file that ran no test, crashed or was too slow has failed, whatever it counted.
       const isGood = code === 0 && count("passed") > 0;
       failed += isGood ? 0 : Math.max(1, count("failed"));
       console.log(`${isGood ? "ok  " : "FAIL"} ${file} ${count("passed")} passed`);
-      if (!isGood) console.log(plain);
+      if (!isGood) console.log(output);
       resolve();
     });
   });

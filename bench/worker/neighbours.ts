@@ -11,64 +11,79 @@ import type { Rows, Spec } from "./spec.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** Handles what is due in a real alarm; milliseconds, from the first line to the last commit. */
-class DrainTimer {
+/** One contestant's measurements: what it schedules, and how long that and its alarm take. */
+class Measuring {
   handled = 0;
+  readonly #ctx: DurableObjectState;
+  readonly #meter: Meter | undefined;
   #expected = 0;
   #done: ((ms: number) => void) | undefined;
 
-  async around(storage: DurableObjectStorage, alarm: () => Promise<unknown>): Promise<void> {
-    const start = this.#done === undefined ? 0 : startTime();
-    await alarm();
-    if (this.#done === undefined || this.handled < this.#expected) return;
-    await storage.sync();
-    this.#done(endTime() - start);
-    this.#done = undefined;
+  constructor(ctx: DurableObjectState) {
+    this.#ctx = ctx;
+    this.#meter = Meter.of(ctx);
   }
 
-  waitFor(n: number): Promise<number> {
+  /** Schedules n payloads, a second apart; milliseconds. */
+  async enqueue(n: number, schedule: (at: Date) => Promise<unknown>): Promise<number> {
+    await this.#ctx.storage.sync();
+    this.#meter?.take();
+    const due = Date.now() + 24 * HOUR_MS;
+    const start = startTime();
+    for (let index = 0; index < n; index += 1) await schedule(new Date(due + index * 1_000));
+    await this.#ctx.storage.sync();
+    return endTime() - start;
+  }
+
+  /** Drains what was enqueued, by a statement that makes it due: milliseconds, from the alarm's first line to the last commit. */
+  async drain(n: number, makeDue: string): Promise<number> {
+    const { storage } = this.#ctx;
+    storage.sql.exec(makeDue);
+    await storage.sync();
+    this.#meter?.take();
     this.#expected = n;
     this.handled = 0;
     const { promise, resolve } = Promise.withResolvers<number>();
     this.#done = resolve;
+    await storage.setAlarm(Date.now());
     return promise;
+  }
+
+  /** Around the contestant's alarm. */
+  async around(alarm: () => Promise<unknown>): Promise<void> {
+    const start = this.#done === undefined ? 0 : startTime();
+    await alarm();
+    if (this.#done === undefined || this.handled < this.#expected) return;
+    await this.#ctx.storage.sync();
+    this.#done(endTime() - start);
+    this.#done = undefined;
+  }
+
+  rows(): Rows | undefined {
+    return this.#meter?.take();
   }
 }
 
 export class AgentsContestant extends Agent<Env> {
-  readonly #meter = Meter.of(this.ctx);
-  readonly #timer = new DrainTimer();
+  readonly #measuring = new Measuring(this.ctx);
 
   async ping(): Promise<void> {
     await this.schedule(new Date(Date.now() + HOUR_MS), "handle", {});
   }
 
   async handle(_payload: unknown): Promise<void> {
-    this.#timer.handled += 1;
+    this.#measuring.handled += 1;
   }
 
   async enqueue(spec: Spec): Promise<number> {
     await this.ping();
-    await this.ctx.storage.sync();
-    this.#meter?.take();
     const value = payloadOf(spec.payload, this.env.WEBHOOK);
-    const due = Date.now() + 24 * HOUR_MS;
-    const start = startTime();
-    for (let index = 0; index < spec.n; index += 1)
-      await this.schedule(new Date(due + index * 1_000), "handle", value);
-    await this.ctx.storage.sync();
-    return endTime() - start;
+    return this.#measuring.enqueue(spec.n, (at) => this.schedule(at, "handle", value));
   }
 
   /** Drains what `enqueue` of the same object has left. */
-  async drain(spec: Spec): Promise<number> {
-    const { storage } = this.ctx;
-    storage.sql.exec("UPDATE cf_agents_jobs SET time = time - 86400000 * 2");
-    await storage.sync();
-    this.#meter?.take();
-    const done = this.#timer.waitFor(spec.n);
-    await storage.setAlarm(Date.now());
-    return done;
+  drain(spec: Spec): Promise<number> {
+    return this.#measuring.drain(spec.n, "UPDATE cf_agents_jobs SET time = time - 86400000 * 2");
   }
 
   async clear(): Promise<void> {
@@ -76,48 +91,34 @@ export class AgentsContestant extends Agent<Env> {
   }
 
   rows(): Rows | undefined {
-    return this.#meter?.take();
+    return this.#measuring.rows();
   }
 
   override async alarm(): Promise<void> {
-    await this.#timer.around(this.ctx.storage, () => super.alarm());
+    await this.#measuring.around(() => super.alarm());
   }
 }
 
 export class ActorsContestant extends Actor<Env> {
-  readonly #meter = Meter.of(this.ctx);
-  readonly #timer = new DrainTimer();
+  readonly #measuring = new Measuring(this.ctx);
 
   async ping(): Promise<void> {
     await this.alarms.schedule(new Date(Date.now() + HOUR_MS), "handle", {});
   }
 
   async handle(_payload: unknown): Promise<void> {
-    this.#timer.handled += 1;
+    this.#measuring.handled += 1;
   }
 
   async enqueue(spec: Spec): Promise<number> {
     await this.ping();
-    await this.ctx.storage.sync();
-    this.#meter?.take();
     const value = payloadOf(spec.payload, this.env.WEBHOOK);
-    const due = Date.now() + 24 * HOUR_MS;
-    const start = startTime();
-    for (let index = 0; index < spec.n; index += 1)
-      await this.alarms.schedule(new Date(due + index * 1_000), "handle", value);
-    await this.ctx.storage.sync();
-    return endTime() - start;
+    return this.#measuring.enqueue(spec.n, (at) => this.alarms.schedule(at, "handle", value));
   }
 
   /** Drains what `enqueue` of the same object has left. */
-  async drain(spec: Spec): Promise<number> {
-    const { storage } = this.ctx;
-    storage.sql.exec("UPDATE _actor_alarms SET time = time - 86400 * 2");
-    await storage.sync();
-    this.#meter?.take();
-    const done = this.#timer.waitFor(spec.n);
-    await storage.setAlarm(Date.now());
-    return done;
+  drain(spec: Spec): Promise<number> {
+    return this.#measuring.drain(spec.n, "UPDATE _actor_alarms SET time = time - 86400 * 2");
   }
 
   async clear(): Promise<void> {
@@ -125,10 +126,10 @@ export class ActorsContestant extends Actor<Env> {
   }
 
   rows(): Rows | undefined {
-    return this.#meter?.take();
+    return this.#measuring.rows();
   }
 
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
-    await this.#timer.around(this.ctx.storage, async () => super.alarm(info));
+    await this.#measuring.around(async () => super.alarm(info));
   }
 }

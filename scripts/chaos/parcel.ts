@@ -130,3 +130,12 @@ export function tickParcel(rhythm: Rhythm, plannedAt: number): Parcel {
 export function zombieParcel({ n, to }: Parcel): Parcel {
   return { n: `${n}.zombie`, to: (to + 1) % CLERKS, kind: "note", fate: { kind: "complete" }, sends: [] };
 }
+
+/** Told to an actor, which sends outside any attempt. */
+export interface Order {
+  readonly actor: number;
+  readonly parcels: readonly Parcel[];
+  /** In a transaction that it rolls back. */
+  readonly fails: boolean;
+  readonly declares: readonly Rhythm[];
+}

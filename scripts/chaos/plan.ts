@@ -2,19 +2,13 @@
 // When each step meets which kill is not: that is the wall clock's, and differs from run to run.
 
 import { lines, makeParcel, other } from "./parcels.ts";
-import { CLERKS, type Parcel, type Rhythm } from "./parcel.ts";
+import { CLERKS, type Order, type Parcel, type Rhythm } from "./parcel.ts";
 import { Random } from "./random.ts";
 
 /** One thing that the harness does from outside, at `at` milliseconds of the run. */
 export type Step = { readonly at: number } & (
   | { readonly do: "send"; readonly parcels: readonly Parcel[] }
-  | {
-      readonly do: "order";
-      readonly actor: number;
-      readonly parcels: readonly Parcel[];
-      readonly fails: boolean;
-      readonly declares: readonly Rhythm[];
-    }
+  | ({ readonly do: "order" } & Order)
   | { readonly do: "cancel"; readonly n: string }
   | { readonly do: "reschedule"; readonly n: string; readonly delay: number }
   | {

@@ -2,7 +2,7 @@
 // A line is out before the next statement runs, so that it survives whatever kills the object or the
 // runtime; a row has survived all of it.
 
-import type { Kind, Parcel, Payload, Rhythm } from "./parcel.ts";
+import type { Kind, Order, Parcel, Payload, Rhythm } from "./parcel.ts";
 
 /** A handler was entered. */
 export interface Entry {
@@ -135,14 +135,7 @@ export interface Audit {
 /** What is asked of the Worker over HTTP. */
 export type Question =
   | { readonly verb: "send"; readonly parcels: readonly Parcel[] }
-  /** Told to an actor, which sends outside any attempt; `fails`: in a transaction that it rolls back. */
-  | {
-      readonly verb: "order";
-      readonly actor: number;
-      readonly parcels: readonly Parcel[];
-      readonly fails: boolean;
-      readonly declares: readonly Rhythm[];
-    }
+  | ({ readonly verb: "order" } & Order)
   | { readonly verb: "cancel"; readonly actor: number; readonly id: string }
   | { readonly verb: "reschedule"; readonly actor: number; readonly id: string; readonly at: number }
   | {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
+import { expectNoMore } from "../support/no-more.ts";
 import { actor, type Scripted } from "../support/scripted.ts";
 
 const HOUR = 3_600_000;
@@ -19,17 +20,6 @@ function flaky(failures: number, how: "throw" | "defer" = "throw"): { box: Scrip
     },
   });
   return { box, runs: () => runs };
-}
-
-/** Nothing may begin any more, however far the clock goes. */
-async function expectNoMore(box: Scripted, runs: () => number): Promise<void> {
-  const before = runs();
-  for (let n = 0; n < 3; n += 1) {
-    moveClock(24 * HOUR);
-    await box.drain();
-  }
-  expect(runs()).toBe(before);
-  expect(await box.ref.stats()).toMatchObject({ pending: 0, deadLetters: 0, nextWake: undefined });
 }
 
 describe("G11 Cancel is exact, by the id that the send gave", () => {
