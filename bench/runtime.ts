@@ -1,20 +1,13 @@
 // A bundled Worker in the local runtime: workerd itself, without a proxy before it.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { builtinModules, createRequire } from "node:module";
+import type { ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
+import { bundleFor, startWorkerd, workerdConfig } from "../scripts/workerd.ts";
 
 const root = join(import.meta.dirname, "..");
-// What wrangler brings: the runtime that `npm start` uses, and the bundler.
-const fromWrangler = createRequire(join(root, "node_modules/wrangler/package.json"));
-
-interface Esbuild {
-  build(options: object): Promise<{ readonly outputFiles: readonly { readonly contents: Uint8Array }[] }>;
-}
 
 interface Build {
   onResolve(options: { filter: RegExp }, resolve: (args: { path: string }) => object | undefined): void;
@@ -37,30 +30,14 @@ const platformModules = {
   },
 };
 
-const options = {
-  bundle: true,
-  format: "esm",
-  target: "es2024",
-  conditions: ["workerd", "worker", "browser"],
-  mainFields: ["browser", "module", "main"],
-  external: ["cloudflare:*", "node:*"],
-  plugins: [platformModules],
-  write: false,
-  logLevel: "error",
-} as const;
-
-/** Bundles a file for workerd. */
-export async function bundle(entry: string, isMinified = false): Promise<Uint8Array> {
-  const { build } = fromWrangler("esbuild") as Esbuild;
-  const { outputFiles } = await build({
-    ...options,
-    entryPoints: [join(root, entry)],
+/** Bundles a file for workerd, with the neighbours' dependencies where it has any. */
+export function bundle(entry: string, isMinified = false): Promise<Uint8Array> {
+  return bundleFor(entry, {
+    mainFields: ["browser", "module", "main"],
+    plugins: [platformModules],
     minify: isMinified,
     nodePaths: [join(root, "bench/node_modules"), join(root, "node_modules")],
   });
-  const [file] = outputFiles;
-  if (file === undefined) throw new Error(`${entry} gave no bundle.`);
-  return file.contents;
 }
 
 /** How large an entry point is when it is deployed, dependencies included. */
@@ -88,20 +65,24 @@ export class Runtime {
     webhook: unknown,
   ): Promise<Runtime> {
     mkdirSync(join(folder, "data"), { recursive: true });
-    const port = await freePort();
+    const file = join(folder, "config.capnp");
+    const log = join(folder, "workerd.log");
+    const names = bindings.map((name) => classes[name]);
     writeFileSync(join(folder, "worker.js"), script);
     writeFileSync(join(folder, "webhook.json"), JSON.stringify(webhook));
-    writeFileSync(join(folder, "config.capnp"), config(folder, port, bindings));
-    const log = openSync(join(folder, "workerd.log"), "a");
-    const { default: binary } = fromWrangler("workerd") as { default: string };
-    const child = spawn(binary, ["serve", join(folder, "config.capnp")], { stdio: ["ignore", log, log] });
+    writeFileSync(
+      file,
+      workerdConfig(join(folder, "data"), names, [
+        `(name = "WEBHOOK", json = embed "webhook.json")`,
+        ...bindings.map((name) => `(name = "${name}", durableObjectNamespace = "${classes[name]}")`),
+      ]),
+    );
+    const { child, port: started } = startWorkerd(file, log);
+    const port = await started;
+    if (port === undefined) throw new Error(`workerd did not start:\n${readFileSync(log, "utf8")}`);
     const runtime = new Runtime(child, `http://127.0.0.1:${port}/`);
-    const started = performance.now();
-    while (!(await runtime.#answers())) {
-      if (child.exitCode !== null || performance.now() - started > 30_000)
-        throw new Error(`workerd did not start:\n${readFileSync(join(folder, "workerd.log"), "utf8")}`);
-      await sleep(2);
-    }
+    // Its first answer belongs to its start.
+    await (await fetch(runtime.#url, { method: "POST", body: "{}" })).arrayBuffer();
     return runtime;
   }
 
@@ -138,52 +119,4 @@ export class Runtime {
     this.#process.kill("SIGKILL");
     await ended;
   }
-
-  async #answers(): Promise<boolean> {
-    try {
-      await (await fetch(this.#url, { method: "POST", body: "{}" })).arrayBuffer();
-      return true;
-    } catch {
-      return false;
-    }
-  }
-}
-
-function config(folder: string, port: number, bindings: readonly (keyof typeof classes)[]): string {
-  const names = bindings.map((name) => ({ name, className: classes[name] }));
-  return `
-using Workerd = import "/workerd/workerd.capnp";
-
-const config :Workerd.Config = (
-  services = [
-    (name = "main", worker = .worker),
-    (name = "disk", disk = (path = ${JSON.stringify(join(folder, "data"))}, writable = true)),
-  ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
-);
-
-const worker :Workerd.Worker = (
-  modules = [(name = "worker", esModule = embed "worker.js")],
-  compatibilityDate = "2026-10-20",
-  durableObjectNamespaces = [${names
-    .map(({ className }) => `(className = "${className}", uniqueKey = "${className}", enableSql = true)`)
-    .join(", ")}],
-  durableObjectStorage = (localDisk = "disk"),
-  bindings = [
-    (name = "WEBHOOK", json = embed "webhook.json"),
-    ${names.map(({ name, className }) => `(name = "${name}", durableObjectNamespace = "${className}"),`).join("\n    ")}
-  ],
-);
-`;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
