@@ -5,6 +5,7 @@ import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import { InvalidOptionError, MailboxError, NotSqliteError } from "./errors.ts";
 import { Events, type MailboxEvent } from "./events.ts";
+import { Savepoint, tellOfUse } from "./savepoint.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import type { Config } from "./settings.ts";
 import { EnvelopeStore } from "./store.ts";
@@ -25,6 +26,8 @@ export class Core {
   /** The real storage, under whatever the host sees. */
   readonly storage: DurableObjectStorage;
   readonly className: string;
+  /** The transaction of sync handlers. */
+  readonly savepoint: Savepoint;
   readonly envelopes: EnvelopeStore;
   readonly recurrences: RecurrenceStore;
   readonly letters: DeadLetterStore;
@@ -68,6 +71,8 @@ export class Core {
     this.className = className;
     this.#config = config;
     const sql = sqlOf(ctx.storage);
+    this.savepoint = new Savepoint(ctx.storage);
+    for (const handle of [ctx.storage, sql, ctx.storage.kv]) tellOfUse(handle, () => this.savepoint.used());
     this.envelopes = new EnvelopeStore(sql, (count) => this.removed(count));
     this.recurrences = new RecurrenceStore(sql);
     this.letters = new DeadLetterStore(sql);

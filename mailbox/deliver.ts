@@ -82,6 +82,16 @@ export class Deliverer {
     this.#core.envelopes.endPage();
   }
 
+  /** Whether its handler may be synchronous, so that others of the kind may share its savepoint. */
+  isJoinable({ row }: Item, isSuspicious: boolean): boolean {
+    return (
+      row.options === null &&
+      row.attempt === 0 &&
+      !isSuspicious &&
+      this.#core.config.handlers.get(row.type)?.isAsync === false
+    );
+  }
+
   /**
    * Delivers one message. Answers undefined when it was done synchronously.
    *
@@ -314,9 +324,7 @@ export class Deliverer {
     const policy = this.#policyOf(handler, options);
     const message = { item, handler, policy, attempt, payload, delivery, startedAt };
     const frame = leased === undefined && handler.isSync ? this.#frame : undefined;
-    const done = run(core, this.#outbox, new MessageRun(core, message), frame);
-    if (done === undefined) core.running = undefined;
-    return done;
+    return run(core, this.#outbox, new MessageRun(core, message), frame);
   }
 
   /** Keeps a message whose type this code version does not know: another version will. */

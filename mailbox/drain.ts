@@ -9,12 +9,12 @@ import { Housekeeping } from "./housekeeping.ts";
 import { presentEnvelope, takeUp } from "./occurrence.ts";
 import { compareDue, cutOf, isBehind } from "./order.ts";
 import type { Item } from "./outcome.ts";
+import { PageRun, SLOW_PAGE_MS } from "./page-run.ts";
 import type { Relay } from "./relay.ts";
 import { NEVER } from "./wake.ts";
 
 const PAGES: readonly number[] = [1, 10, 100, 1_000];
 const PAGE_UNITS = 1024 * 1024;
-const SLOW_PAGE_MS = 50;
 /** A page that took longer is large enough: one of ten times as many would hold up others. */
 const QUICK_PAGE_MS = 5;
 const WAKE_MS = 10_000;
@@ -255,26 +255,11 @@ export class Drain {
 
   async #deliverPage(page: readonly Item[], suspiciousUntil: number): Promise<void> {
     const core = this.#core;
-    const generation = core.generation;
-    const startedAt = clockNow();
-    let index = 0;
-    // Delivers what is done synchronously, up to one that is not.
-    const deliver = (): Promise<void> | undefined => {
-      for (let item = page[index]; item !== undefined; item = page[index]) {
-        const now = clockNow();
-        const isSuspicious = item.row.due <= suspiciousUntil;
-        // The page was chosen before it was slow: others get in between, and the wake counts its time.
-        if (now - startedAt > SLOW_PAGE_MS || this.#deliverer.mustSyncBefore(item, isSuspicious)) return;
-        index += 1;
-        const done = this.#deliverer.deliver(item, isSuspicious, now);
-        // Something else than an ack has changed the rows: what was selected may no longer be next.
-        if (done !== undefined || core.generation !== generation) return done;
-      }
-      return undefined;
-    };
+    const { generation } = core;
+    const run = new PageRun(core, this.#deliverer, page, suspiciousUntil);
     try {
-      for (let item = page[0]; item !== undefined; item = page[index]) {
-        const done = this.#deliverer.inFrame(item, page.length, deliver);
+      for (let { next } = run; next !== undefined; { next } = run) {
+        const done = this.#deliverer.inFrame(next, page.length, () => run.deliver());
         if (done === undefined) return;
         await this.#beside(done);
         if (core.generation !== generation || this.#isInterrupted()) return;

@@ -5,6 +5,7 @@ import type { Attempt, Outgoing } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import { InvalidOptionError, RefusedInHandlerError } from "./errors.ts";
 import { currentAttempt, inScope, runningAttempt } from "./frame.ts";
+import { tellOfUse } from "./savepoint.ts";
 import { alarmMembers } from "./user-alarm.ts";
 
 type Members = Partial<Record<string | symbol, unknown>>;
@@ -109,8 +110,10 @@ async function inTransaction<T>(
     sent.clear();
     forget(core, mark);
   };
-  const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction =>
-    overlay(txn, {
+  const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction => {
+    // A sync handler of meanwhile may have got hold of it.
+    tellOfUse(txn, () => core.savepoint.used());
+    return overlay(txn, {
       ...alarm,
       rollback: () => {
         txn.rollback();
@@ -119,6 +122,7 @@ async function inTransaction<T>(
         rolledBack();
       },
     });
+  };
   core.transactionBegins();
   try {
     return await core.storage.transaction((txn) => inScope(sent, () => closure(overlaid(txn))));

@@ -8,7 +8,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Handler } from "./handlers.ts";
 import { ack, clearLease, type Item, settle } from "./outcome.ts";
 import type { ResolvedPolicy } from "./retry.ts";
-import type { Run } from "./run.ts";
+import type { Runnable } from "./runnable.ts";
 
 /** What a run is of. */
 interface Parts {
@@ -21,7 +21,7 @@ interface Parts {
   readonly startedAt: number;
 }
 
-export class MessageRun implements Run {
+export class MessageRun implements Runnable {
   readonly attempt: Attempt;
   readonly isAsync: boolean;
   readonly timeoutMs: number;

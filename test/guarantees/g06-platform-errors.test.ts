@@ -304,12 +304,13 @@ describe.each(kinds)(
     });
 
     it("the end of a sync handler's transaction: its message is not lost with its work", async () => {
-      const { box, attempts } = deployedIn(() => {});
+      const { box, attempts } = deployedIn((self) => self.state.storage.kv.put("work", 1));
       const id = await box.ref.send("work", 1, { maxAttempts: 1 });
       const before = await rowsOf(box);
       await box.inside((self) => void fail(self, ({ method }) => method === "commit", full()));
       await expect(box.drain()).rejects.toThrow(full().message);
       await box.kill();
+      expect(await box.inside((_, { storage }) => storage.kv.get("work"))).toBeUndefined();
       expect(await rowsOf(box)).toEqual(before);
       await rerun(box);
       expect(attempts).toEqual([1, 1]);

@@ -1,0 +1,109 @@
+// A run of a handler that is awaited: against its timeout, with its sends held back until it has ended.
+
+import { accept } from "./accept.ts";
+import type { Attempt } from "./attempt.ts";
+import { after, overAtOnce } from "./clock.ts";
+import type { Core } from "./core.ts";
+import type { Result } from "./decide.ts";
+import { storedError } from "./envelope.ts";
+import { AttemptTimedOutError } from "./errors.ts";
+import { abortIn, runIn } from "./frame.ts";
+import type { Outbox } from "./outbox.ts";
+import { resultOf, type Runnable } from "./runnable.ts";
+import { formatDuration } from "./when.ts";
+
+/** Calls an async handler, and settles how it ends. */
+export function runLater(core: Core, outbox: Outbox, run: Runnable): Promise<void> {
+  return settleLater(core, outbox, run, () => runIn(run.attempt, () => run.call()));
+}
+
+/** @param begin calls an async function, or answers the promise that a plain one has answered */
+export async function settleLater(
+  core: Core,
+  outbox: Outbox,
+  run: Runnable,
+  begin: () => unknown,
+): Promise<void> {
+  try {
+    const result = await ended(run, begin);
+    // All storage may have been deleted while the handler was awaited.
+    core.ready();
+    writeEnd(core, outbox, run, result);
+  } finally {
+    core.running = undefined;
+  }
+}
+
+function writeEnd(core: Core, outbox: Outbox, run: Runnable, result: Result): void {
+  const { attempt } = run;
+  if (result.kind !== "completed") {
+    run.failed(result);
+    return;
+  }
+  if (run.isPlain === true && result.deferredTo === undefined && attempt.buffered.length === 0) {
+    run.completed(result);
+    run.committed?.();
+    return;
+  }
+  core.commit(() => {
+    // The ack first: a key that the message held is free for what it sent.
+    if (result.deferredTo === undefined) run.completed(result);
+    for (const outgoing of attempt.buffered) {
+      if (outgoing.to === "self") accept(core, outgoing.message, true);
+      else outbox.write(outgoing.target, outgoing.message);
+    }
+    // A deferred message takes its key back only after that.
+    if (result.deferredTo !== undefined) run.completed(result);
+  });
+  run.committed?.();
+}
+
+/** A handler that is awaited: how it ended, once it has, and whom to tell then. */
+interface Ending {
+  result: Result | undefined;
+  tell: ((result: Result) => void) | undefined;
+}
+
+/** Most handlers are over at once, and need no timer. */
+async function ended(run: Runnable, begin: () => unknown): Promise<Result> {
+  const ending: Ending = { result: undefined, tell: undefined };
+  void watch(run.attempt, begin, ending);
+  await overAtOnce(() => ending.result !== undefined);
+  return ending.result ?? inTime(run, ending);
+}
+
+/** @param begin calls an async function, or answers what a plain one has; if it throws, that has failed just the same */
+async function watch(attempt: Attempt, begin: () => unknown, ending: Ending): Promise<void> {
+  let result: Result;
+  try {
+    await begin();
+    // Whatever comes after the timeout comes too late.
+    if (attempt.state !== "running") return;
+    attempt.complete();
+    result = { kind: "completed", deferredTo: attempt.deferredTo };
+  } catch (error) {
+    if (attempt.state !== "running") return;
+    attempt.end();
+    result = resultOf(error);
+  }
+  ending.result = result;
+  ending.tell?.(result);
+}
+
+function inTime({ attempt, timeoutMs }: Runnable, ending: Ending): Promise<Result> {
+  attempt.waited = true;
+  return new Promise((resolve) => {
+    const cancelTimer = after(timeoutMs, () => {
+      const error = new AttemptTimedOutError(
+        `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
+      );
+      attempt.end();
+      resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
+      abortIn(attempt, error);
+    });
+    ending.tell = (result) => {
+      cancelTimer();
+      resolve(result);
+    };
+  });
+}
