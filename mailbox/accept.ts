@@ -27,9 +27,9 @@ interface Accepted {
  *
  * @param isLate the caller has its id already, so a message that `keep` drops raises an event
  */
-export function accept(core: Core, message: Accepting, isLate: boolean): Accepted {
+export function accept(core: Core, message: Accepting, isLate: boolean, now: number = clockNow()): Accepted {
   if (message.declaration !== undefined) return acceptDeclaration(core, message, message.declaration);
-  const due = dueOf(message);
+  const due = dueOf(message, now);
   let undoReplace: Undo | undefined;
   if (message.key !== undefined) {
     const resolved = resolveKey(core, message, message.key);
@@ -46,7 +46,7 @@ export function accept(core: Core, message: Accepting, isLate: boolean): Accepte
     core.envelopes.insert(acceptedRow(message, due));
   }
   core.added(due);
-  if (!core.paused) core.wake.arm(due);
+  if (!core.paused) core.wake.arm(due, now);
   if (core.events.wanted) core.raise({ event: "accepted", id: message.id, type: message.type, dueAt: due });
   const undo = (): void => {
     // By its id: it may have been rescheduled, or cancelled, meanwhile.
@@ -59,9 +59,10 @@ export function accept(core: Core, message: Accepting, isLate: boolean): Accepte
 
 /** Writes messages in the present commit; many plain ones in few statements. Answers their ids. */
 export function acceptAll(core: Core, messages: readonly Accepting[]): readonly string[] {
+  const now = clockNow();
   if (
     messages.length < BULK_LEAST ||
-    !messages.every((message) => isPlain(message, dueOf(message)) && fitsBulk(message))
+    !messages.every((message) => isPlain(message, dueOf(message, now)) && fitsBulk(message))
   )
     return messages.map((message) => accept(core, message, false).id);
   const first = core.envelopes.insertMany(messages);
@@ -69,13 +70,13 @@ export function acceptAll(core: Core, messages: readonly Accepting[]): readonly 
     core.added(due);
     if (core.events.wanted) core.raise({ event: "accepted", id, type, dueAt: due });
   }
-  if (!core.paused) core.wake.arm(first);
+  if (!core.paused) core.wake.arm(first, now);
   return messages.map(({ id }) => id);
 }
 
 /** When a message is due here: a sender whose clock is ahead delays nobody. */
-function dueOf({ immediate, due }: Accepting): number {
-  return immediate ? Math.min(due, clockNow()) : due;
+function dueOf({ immediate, due }: Accepting, now: number): number {
+  return immediate ? Math.min(due, now) : due;
 }
 
 /** Whether its row, due then, has nothing but its payload. */
@@ -215,7 +216,7 @@ function park(core: Core, message: Accepting): void {
     core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: kept });
     return;
   }
-  core.envelopes.insert({ ...acceptedRow(message, dueOf(message)), parked: now, moved: 1 });
+  core.envelopes.insert({ ...acceptedRow(message, dueOf(message, now)), parked: now, moved: 1 });
   core.added(Number.POSITIVE_INFINITY);
   core.wake.arm(now + PARKED_AGE_MS);
   core.raise({ event: "parked", id: message.id, type: message.type });

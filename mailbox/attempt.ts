@@ -50,8 +50,6 @@ export class Attempt {
   /** Cancelled while it runs: what it sends still commits if it resolves; if it fails nothing follows. */
   cancelled = false;
   deferredTo: number | undefined;
-  /** Time has passed, and others got in, since it began. */
-  waited = false;
   /** `deleteAll()` inside a sync handler is noted, and done right after the commit. */
   deleteAllRequested = false;
   #state: "running" | "completed" | "ended" = "running";
@@ -61,6 +59,8 @@ export class Attempt {
   #units = 0;
   #controller: AbortController | undefined;
   #abortReason: unknown;
+  #waited = false;
+  #onWait: (() => void) | undefined;
 
   constructor(owner: object, subject: Subject, mode: "sync" | "async", leased: boolean, isSync: boolean) {
     this.owner = owner;
@@ -81,6 +81,24 @@ export class Attempt {
       if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
     }
     return this.#controller.signal;
+  }
+
+  /** Time has passed, and others got in, since it began. */
+  get waited(): boolean {
+    return this.#waited;
+  }
+
+  /** Whoever drains has to wait for it. */
+  wait(): void {
+    if (this.#waited) return;
+    this.#waited = true;
+    this.#onWait?.();
+  }
+
+  /** Has somebody told when it is waited for, at once if it is already. */
+  onWait(tell: () => void): void {
+    if (this.#waited) tell();
+    else this.#onWait = tell;
   }
 
   get buffered(): readonly Outgoing[] {

@@ -211,6 +211,7 @@ export class Drain {
   /** Waits for what runs. Beside it the outbox travels: a slow handler holds up nobody elsewhere. */
   async #beside(run: Promise<void>): Promise<void> {
     if (await overAtOnce(() => this.#core.running === undefined)) return run;
+    this.#core.running?.wait();
     const state = { isOver: false };
     const over = run.finally(() => {
       state.isOver = true;

@@ -59,7 +59,7 @@ export class Engine {
   }
 
   /** Sends one message in the commit it belongs to; answers its id. */
-  submit(out: Outgoing): string {
+  submit(out: Outgoing, now: number = clockNow()): string {
     const { attempt } = this;
     this.core.ready();
     this.#check(out);
@@ -68,7 +68,7 @@ export class Engine {
       return out.message.id;
     }
     attempt?.count([out]);
-    return this.core.surviving(() => this.#write(out, attempt));
+    return this.core.surviving(() => this.#write(out, attempt, now));
   }
 
   /** Sends many, all or none. */
@@ -92,7 +92,7 @@ export class Engine {
             this.core,
             outs.map((out) => out.message),
           )
-        : outs.map((out) => this.#write(out, attempt));
+        : outs.map((out) => this.#write(out, attempt, clockNow()));
     return this.core.surviving(() => this.core.commit(write));
   }
 
@@ -105,11 +105,13 @@ export class Engine {
     }
   }
 
-  #write(out: Outgoing, attempt: Attempt | undefined): string {
+  #write(out: Outgoing, attempt: Attempt | undefined, now: number): string {
     const { events } = this.core;
     const mark = events.mark;
     const { id, undo } =
-      out.to === "other" ? this.outbox.write(out.target, out.message) : accept(this.core, out.message, false);
+      out.to === "other"
+        ? this.outbox.write(out.target, out.message)
+        : accept(this.core, out.message, false, now);
     if (attempt !== undefined) {
       const raised = events.since(mark);
       attempt.wrote(out, () => {

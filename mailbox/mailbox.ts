@@ -62,7 +62,10 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     });
     this.#engine = engine;
     const sends = makeSends<M, "sync">({
-      one: (make) => engine.submit({ to: "self", message: make() }),
+      one: (make) => {
+        const now = clockNow();
+        return engine.submit({ to: "self", message: make(now) }, now);
+      },
       many: (make) => engine.submitAll(make().map((message) => ({ to: "self", message }))),
     });
     this.send = sends.send;

@@ -34,7 +34,7 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     this.#engine = engine;
     this.#address = address;
     const sends = makeSends<M, "sync">({
-      one: (make) => engine.submit({ to: "other", target: address, message: make() }),
+      one: (make) => engine.submit({ to: "other", target: address, message: make(clockNow()) }),
       many: (make) =>
         engine.submitAll(make().map((message): Outgoing => ({ to: "other", target: address, message }))),
     });

@@ -53,9 +53,9 @@ export function outgoing(
   type: unknown,
   payload: unknown,
   options: SendOptions | undefined,
+  now: number = clockNow(),
 ): Accepting {
   const checkedType = checkTypeName(type);
-  const now = clockNow();
   const due = dueAt(timing, now);
   const text = payload === undefined ? VOID_PAYLOAD : encodePayload(payload);
   const immediate = timing.kind === "now";

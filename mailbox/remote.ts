@@ -124,7 +124,7 @@ export class RemoteRef<M extends object> extends RemoteAsks<M> implements Ref<M>
   constructor(stub: () => MailboxStub) {
     super(stub);
     const sends = makeSends<M, "async">({
-      one: async (make) => (await accept(stub, [make()]))[0] ?? "",
+      one: async (make) => (await accept(stub, [make(clockNow())]))[0] ?? "",
       many: async (make) => {
         const messages = make();
         return messages.length === 0 ? [] : accept(stub, messages);

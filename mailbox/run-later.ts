@@ -2,7 +2,7 @@
 
 import { accept } from "./accept.ts";
 import type { Attempt } from "./attempt.ts";
-import { after, overAtOnce } from "./clock.ts";
+import { after } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Result } from "./decide.ts";
 import { storedError } from "./envelope.ts";
@@ -58,22 +58,29 @@ function writeEnd(core: Core, outbox: Outbox, run: Runnable, result: Result): vo
   run.committed?.();
 }
 
-/** A handler that is awaited: how it ended, once it has, and whom to tell then. */
-interface Ending {
-  result: Result | undefined;
-  tell: ((result: Result) => void) | undefined;
-}
-
-/** Most handlers are over at once, and need no timer. */
-async function ended(run: Runnable, begin: () => unknown): Promise<Result> {
-  const ending: Ending = { result: undefined, tell: undefined };
-  void watch(run.attempt, begin, ending);
-  await overAtOnce(() => ending.result !== undefined);
-  return ending.result ?? inTime(run, ending);
+/** How it has ended. Most handlers are over at once, and need no timer: it is started when somebody has to wait. */
+function ended({ attempt, timeoutMs }: Runnable, begin: () => unknown): Promise<Result> {
+  return new Promise((resolve) => {
+    let cancelTimer: (() => void) | undefined;
+    attempt.onWait(() => {
+      cancelTimer = after(timeoutMs, () => {
+        const error = new AttemptTimedOutError(
+          `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
+        );
+        attempt.end();
+        resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
+        abortIn(attempt, error);
+      });
+    });
+    void watch(attempt, begin, (result) => {
+      cancelTimer?.();
+      resolve(result);
+    });
+  });
 }
 
 /** @param begin calls an async function, or answers what a plain one has; if it throws, that has failed just the same */
-async function watch(attempt: Attempt, begin: () => unknown, ending: Ending): Promise<void> {
+async function watch(attempt: Attempt, begin: () => unknown, tell: (result: Result) => void): Promise<void> {
   let result: Result;
   try {
     await begin();
@@ -86,24 +93,5 @@ async function watch(attempt: Attempt, begin: () => unknown, ending: Ending): Pr
     attempt.end();
     result = resultOf(error);
   }
-  ending.result = result;
-  ending.tell?.(result);
-}
-
-function inTime({ attempt, timeoutMs }: Runnable, ending: Ending): Promise<Result> {
-  attempt.waited = true;
-  return new Promise((resolve) => {
-    const cancelTimer = after(timeoutMs, () => {
-      const error = new AttemptTimedOutError(
-        `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
-      );
-      attempt.end();
-      resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
-      abortIn(attempt, error);
-    });
-    ending.tell = (result) => {
-      cancelTimer();
-      resolve(result);
-    };
-  });
+  tell(result);
 }

@@ -88,14 +88,18 @@ export function tellOfUse(handle: object, used: () => void): void {
   const prototype: object = Object.getPrototypeOf(handle);
   for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
     // Getters (`sql`, `kv`, `databaseSize`) write nothing; names in capitals are classes.
-    if (typeof method !== "function" || !/^[a-z]/.test(name) || name === "constructor") continue;
+    if (!isFunction(method) || !/^[a-z]/.test(name) || name === "constructor") continue;
     Object.defineProperty(handle, name, {
       configurable: true,
       writable: true,
       value: (...args: unknown[]): unknown => {
         used();
-        return Reflect.apply(method, handle, args);
+        return method.call(handle, ...args);
       },
     });
   }
+}
+
+function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === "function";
 }

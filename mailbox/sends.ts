@@ -11,7 +11,7 @@ const ENTRIES_LIMIT = 10_000;
 
 /** How messages get on their way. `make` throws the refusals, so an asynchronous way turns them into rejections. */
 export interface Way<A extends Mode> {
-  readonly one: (make: () => Accepting) => Answer<A, string>;
+  readonly one: (make: (now: number) => Accepting) => Answer<A, string>;
   readonly many: (make: () => readonly Accepting[]) => Answer<A, readonly string[]>;
 }
 
@@ -19,11 +19,11 @@ export interface Way<A extends Mode> {
 export function makeSends<M extends object, A extends Mode>({ one, many }: Way<A>): Sends<M, A> {
   return {
     send: (type: string, payload?: unknown, options?: SendOptions) =>
-      one(() => outgoing({ kind: "now" }, type, payload, options)),
+      one((now) => outgoing({ kind: "now" }, type, payload, options, now)),
     sendLater: (at: unknown, type: string, payload?: unknown, options?: SendOptions) =>
-      one(() => outgoing({ kind: "at", at }, type, payload, options)),
+      one((now) => outgoing({ kind: "at", at }, type, payload, options, now)),
     sendIn: (delay: unknown, type: string, payload?: unknown, options?: SendOptions) =>
-      one(() => outgoing({ kind: "in", delay }, type, payload, options)),
+      one((now) => outgoing({ kind: "in", delay }, type, payload, options, now)),
     sendEvery: (every: unknown, type: string, payload?: unknown, options?: RecurrenceOptions) =>
       one(() => outgoingEvery(every, type, payload, options)),
     sendAll: (entries: readonly unknown[]) => many(() => entriesOf(entries)),

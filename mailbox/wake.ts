@@ -59,12 +59,11 @@ export class Wake {
   }
 
   /** Something is to be done at `at`. In the same tick as its row, so that row and alarm are one commit. */
-  arm(at: number): void {
+  arm(at: number, now: number = clockNow()): void {
     if (this.#draining) {
       this.poke();
       return;
     }
-    const now = clockNow();
     // What is overdue is woken for now: it is not earlier than an alarm that is set for now already.
     const wakeAt = Math.max(at, now);
     if (this.#armed === undefined) this.derive();
