@@ -81,6 +81,7 @@ export {
   UnknownNamespaceError,
   UnknownTypeError,
   UnreachableError,
+  UnreadableRowError,
   UnsupportedCallError,
   type Validated,
   validated,

@@ -2,6 +2,7 @@
 // namespace is named by its binding, never by its class: only bindings can be looked up.
 
 import { InvalidOptionError, UnknownNamespaceError } from "./errors.ts";
+import { isText, readColumn } from "./shape.ts";
 
 /** Where an actor is created at first, and in which jurisdiction it lives. */
 export interface RefOptions {
@@ -36,6 +37,10 @@ type Stored = [
   hint?: string | null,
 ];
 
+function isStored(value: unknown): value is Stored {
+  return Array.isArray(value) && value.length >= 3 && value.slice(0, 3).every(isText);
+}
+
 /** The text that names an actor in the outbox. @throws {UnknownNamespaceError} */
 export function formatAddress(
   ctx: DurableObjectState,
@@ -65,15 +70,19 @@ export function isSelf(
   return space.idFromName(to).toString() === ctx.id.toString();
 }
 
-/** What a person reads of an address: `CARTS/cart-42`. */
+/** What a person reads of an address: `CARTS/cart-42`; the text itself where it is none. */
 export function readableAddress(address: string): string {
-  const [space, , name] = JSON.parse(address) as Stored;
+  const stored = readColumn(address, isStored);
+  if (stored === undefined) return address;
+  const [space, , name] = stored;
   return `${space.slice(space.indexOf(":") + 1)}/${name}`;
 }
 
-/** A fresh stub; undefined when the code version that runs has no such binding. */
+/** A fresh stub; undefined when the code version that runs has no such binding, or it is no address. */
 export function stubOf(ctx: DurableObjectState, env: unknown, address: string): MailboxStub | undefined {
-  const [space, by, name, jurisdiction, hint] = JSON.parse(address) as Stored;
+  const stored = readColumn(address, isStored);
+  if (stored === undefined) return undefined;
+  const [space, by, name, jurisdiction, hint] = stored;
   const namespace = spaces(ctx, env).find(([candidate]) => candidate === space)?.[1];
   if (namespace === undefined) return undefined;
   const options = {

@@ -9,11 +9,12 @@
 import { type MailboxStub, readableAddress } from "./address.ts";
 import { after, now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
+import { addToHistory, unreadable, wrongOf } from "./columns.ts";
 import { insertLetter } from "./dead-letter.ts";
-import { addToHistory, type AttemptRecord, type StoredError, storedError } from "./envelope.ts";
+import { type Accepting, type AttemptRecord, type StoredError, storedError } from "./envelope.ts";
 import { UnreachableError } from "./errors.ts";
 import { errorFingerprint } from "./fingerprint.ts";
-import { acceptingOf, type Outbox, parseOutboxOptions } from "./outbox.ts";
+import { acceptingOf, type Outbox, readOutboxOptions } from "./outbox.ts";
 import { type Batch, type BatchAnswer, formatBatch, parseAnswer } from "./protocol.ts";
 import { newEpoch } from "./schema.ts";
 import type { OutboxRow, TargetRow } from "./store-outbox.ts";
@@ -110,8 +111,19 @@ export class Carrier {
       confirmed: state.confirmed_n === 0 ? null : { n: state.confirmed_n, id: state.confirmed_id ?? "" },
       keepMs: this.#core.config.outboxMaxAgeMs * 2,
       from: { id: ctx.id.toString(), className, ...(name === undefined ? {} : { name }) },
-      messages: rows.map((row) => ({ ...acceptingOf(row), n: row.n })),
+      messages: rows.map((row) => ({ ...this.#message(row), n: row.n })),
     };
+  }
+
+  /**
+   * What cannot be read goes in its place, but without a due time, which no receiver takes. So whoever
+   * has it already says so, and from whoever has not it comes back; and no other number is missing.
+   */
+  #message(row: OutboxRow): Accepting {
+    const options = readOutboxOptions(row.options);
+    const message = acceptingOf(row, options ?? {});
+    // In JSON it is null.
+    return options === undefined ? { ...message, due: Number.NaN } : message;
   }
 
   #answered(state: TargetRow, rows: readonly OutboxRow[], answer: BatchAnswer): void {
@@ -199,16 +211,19 @@ export class Carrier {
   }
 
   /** Makes a row of the outbox a dead letter of this object. The row itself is deleted by the caller. */
-  #bury(state: TargetRow, row: OutboxRow, error: StoredError): void {
+  #bury(state: TargetRow, row: OutboxRow, cause: StoredError): void {
     const core = this.#core;
     const now = clockNow();
     const startedAt = state.first_try ?? now;
-    const { key, history, earlierAttempts = 0 } = parseOutboxOptions(row.options);
+    const options = readOutboxOptions(row.options);
+    const { key, history, earlierAttempts = 0 } = options ?? {};
+    const reason = options === undefined ? "unreadable" : "undeliverable";
+    const error = options === undefined ? unreadableOptions(row) : cause;
     const record: AttemptRecord = {
       attempt: state.tries,
       startedAt,
       durationMs: now - startedAt,
-      outcome: "undeliverable",
+      outcome: reason,
       ...error,
     };
     insertLetter(core, {
@@ -216,7 +231,7 @@ export class Carrier {
       died: now,
       type: row.type,
       payload: row.payload,
-      reason: "undeliverable",
+      reason,
       attempts: earlierAttempts + state.tries,
       due: row.due,
       fingerprint: errorFingerprint(error.name, error.message),
@@ -230,6 +245,12 @@ export class Carrier {
       hook_attempt: 0,
     });
   }
+}
+
+function unreadableOptions({ options }: OutboxRow): StoredError {
+  return unreadable(
+    `The column options of its row in the outbox cannot be read, because ${wrongOf(options ?? "")}. It was kept as it is: repair it in _mailbox_dead_letters, then redrive the message.`,
+  );
 }
 
 /** A lane with nothing in doubt. When it was last heard of is in `next_try`, which is past. */

@@ -1,16 +1,8 @@
 // How a message becomes a dead letter.
 
+import { addToHistory, parseHistory, parseOptions } from "./columns.ts";
 import type { Core } from "./core.ts";
-import {
-  addToHistory,
-  type AttemptRecord,
-  type DeadLetterReason,
-  type Envelope,
-  type LetterRow,
-  parseHistory,
-  parseOptions,
-  type StoredError,
-} from "./envelope.ts";
+import type { AttemptRecord, DeadLetterReason, Envelope, LetterRow, StoredError } from "./envelope.ts";
 import { errorFingerprint } from "./fingerprint.ts";
 
 /** How the last attempt of a message ended, for its letter. */

@@ -4,6 +4,7 @@
 import { Attempt, type Subject } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import { decodePayload } from "./codec.ts";
+import { deliverableOptions, unreadableError } from "./columns.ts";
 import type { Core } from "./core.ts";
 import { dueOfId } from "./ids.ts";
 import { readable, storedLetter } from "./letter.ts";
@@ -13,7 +14,6 @@ import {
   type Envelope,
   type EnvelopeOptions,
   type LetterRow,
-  parseOptions,
   type StoredError,
   storedError,
 } from "./envelope.ts";
@@ -56,7 +56,7 @@ export class Deliverer {
 
   /** Whether what was done must be on disk before this item may run: the next death is not its predecessor's. */
   mustSyncBefore({ row }: Item, isSuspicious: boolean): boolean {
-    return this.#owesSync && !mustLease(row, optionsOf(row), isSuspicious);
+    return this.#owesSync && !mustLease(row, optionsOf(row) ?? NO_OPTIONS, isSuspicious);
   }
 
   synced(): void {
@@ -104,6 +104,10 @@ export class Deliverer {
     const handler = core.config.handlers.get(row.type);
     if (handler === undefined) return this.#park(item);
     const options = optionsOf(row);
+    if (options === undefined) {
+      this.#settleNow(item, row.attempt + 1, unreadable(row), DEFAULT_POLICY, now);
+      return undefined;
+    }
     if (options.expiresAt !== undefined && options.expiresAt < now) {
       this.#settleNow(item, row.attempt, { kind: "expired" }, this.#policyOf(handler, options), now);
       return undefined;
@@ -137,9 +141,12 @@ export class Deliverer {
           if (row === undefined || row.attempt !== lease.attempt - 1) return;
           // Rescheduled meanwhile: it is charged all the same, and its new time stands.
           const retryAfterMs = row.due === lease.due ? undefined : row.due - now;
-          const result: Result = { kind: "failed", outcome: "crashed", error, retryAfterMs };
+          const crashed: Result = { kind: "failed", outcome: "crashed", error, retryAfterMs };
+          // What cannot be read cannot be redelivered either.
+          const options = optionsOf(row);
+          const result = options === undefined ? unreadable(row) : crashed;
           const handler = core.config.handlers.get(row.type);
-          const policy = this.#policyOf(handler, parseOptions(row.options));
+          const policy = this.#policyOf(handler, options ?? NO_OPTIONS);
           settle(core, { row, present: undefined }, lease.attempt, result, policy, lease.startedAt, now);
           return;
         }
@@ -373,8 +380,13 @@ export class Deliverer {
   }
 }
 
-function optionsOf({ options }: Envelope): EnvelopeOptions {
-  return options === null ? NO_OPTIONS : parseOptions(options);
+/** Undefined when a column of the row cannot be read. */
+function optionsOf(row: Envelope): EnvelopeOptions | undefined {
+  return row.options === null && row.history === null ? NO_OPTIONS : deliverableOptions(row);
+}
+
+function unreadable(row: Envelope): Result {
+  return { kind: "unreadable", error: unreadableError(row) };
 }
 
 function mustLease(row: Envelope, options: EnvelopeOptions, isSuspicious: boolean): boolean {

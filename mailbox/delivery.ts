@@ -3,7 +3,8 @@
 
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
-import { type Envelope, type EnvelopeOptions, type From, parseOptions } from "./envelope.ts";
+import { parseOptions } from "./columns.ts";
+import type { Envelope, EnvelopeOptions, From } from "./envelope.ts";
 import { AttemptEndedError, InvalidDeliveryError } from "./errors.ts";
 import type { TypeOf, VoidTypeOf } from "./messages.ts";
 import { sentOfId } from "./ids.ts";

@@ -5,6 +5,7 @@
 import { after, now as clockNow, overAtOnce, sleep } from "./clock.ts";
 import type { Core } from "./core.ts";
 import type { Deliverer } from "./deliver.ts";
+import { mendFacts } from "./facts.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { presentEnvelope, takeUp } from "./occurrence.ts";
 import { compareDue, cutOf, isBehind } from "./order.ts";
@@ -65,6 +66,7 @@ export class Drain {
       // Without a mailbox on disk, the alarm that fired is none of its own.
       if (info?.scheduledTime !== undefined && !core.exists()) core.alarmToAdopt ??= info.scheduledTime;
       core.ready();
+      mendFacts(core);
       const suspiciousUntil = this.#suspiciousUntil(info);
       this.#isFirst = false;
       const lease = core.meta.get("lease");

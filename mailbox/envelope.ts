@@ -142,33 +142,6 @@ export interface LetterRow {
   readonly hook_attempt: number;
 }
 
-/** Parses the options column. It is our own text, so a malformed one is a broken row and throws. */
-export function parseOptions(text: string | null): EnvelopeOptions {
-  return text === null ? {} : (JSON.parse(text) as EnvelopeOptions);
-}
-
-/** The options column of options: null when nothing is set, so that a plain message stays plain. */
-export function formatOptions(options: EnvelopeOptions | undefined): string | null {
-  if (options === undefined) return null;
-  const text = JSON.stringify(options);
-  return text === "{}" ? null : text;
-}
-
-const KEPT_RECORDS = 20;
-
-/** Parses the history column. */
-export function parseHistory(text: string | null): AttemptRecord[] {
-  return text === null ? [] : (JSON.parse(text) as AttemptRecord[]);
-}
-
-/** The history column with one more record: the first stays, and the last 19. */
-export function addToHistory(text: string | null, record: AttemptRecord): string {
-  const records = parseHistory(text);
-  records.push(record);
-  if (records.length > KEPT_RECORDS) records.splice(1, records.length - KEPT_RECORDS);
-  return JSON.stringify(records);
-}
-
 const STORED_ERROR_BYTES = 4096;
 
 /** What is kept of anything that can be thrown; never throws itself, whatever getters it meets. */

@@ -29,6 +29,7 @@ export type MailboxErrorCode =
   | "unknown_namespace"
   | "unknown_type"
   | "unreachable"
+  | "unreadable_row"
   | "unsupported_call";
 
 /** The base class of all refusals. Its message says what was wrong, what was expected and what to do. */
@@ -186,6 +187,12 @@ export class UnreachableError extends MailboxError {
   readonly code = "unreachable";
 }
 
+/** A stored row has a column that something else than the mailbox has written. Nothing was done. */
+export class UnreadableRowError extends MailboxError {
+  override readonly name: string = "UnreadableRowError";
+  readonly code = "unreadable_row";
+}
+
 /** A call of another version, or one that is not of the form that `ref` makes. */
 export class UnsupportedCallError extends MailboxError {
   override readonly name: string = "UnsupportedCallError";
@@ -228,6 +235,7 @@ const classes: Readonly<Record<MailboxErrorCode, MailboxErrorClass>> = {
   unknown_namespace: UnknownNamespaceError,
   unknown_type: UnknownTypeError,
   unreachable: UnreachableError,
+  unreadable_row: UnreadableRowError,
   unsupported_call: UnsupportedCallError,
 };
 

@@ -50,6 +50,15 @@ export type MailboxEvent =
   | ({ readonly event: "parked" } & EventMessage)
   | { readonly event: "released"; readonly type: string; readonly count: number }
   | { readonly event: "healed"; readonly alarm: number | null; readonly head: number }
+  | {
+      /** A row that something else than the mailbox has written, and what follows from it. A message becomes a dead letter instead. */
+      readonly event: "unreadable";
+      readonly table: string;
+      /** The key of the row. */
+      readonly id: string;
+      readonly column: string;
+      readonly error: StoredError;
+    }
   | { readonly event: "looping"; readonly wakes: number; readonly nextAt: number }
   | {
       readonly event: "alarmFailed";
@@ -188,7 +197,8 @@ export class Events {
       event.event !== "attemptFailed" &&
       event.event !== "deadLettered" &&
       event.event !== "alarmDropped" &&
-      event.event !== "hookFailed"
+      event.event !== "hookFailed" &&
+      event.event !== "unreadable"
     )
       return;
     this.#consoleLines += 1;
@@ -213,6 +223,12 @@ export class Events {
         writeConsoleLine(
           "warn",
           `durable-mailbox: onDeadLetter failed for ${event.type} ${event.id}, attempt ${event.attempt} of ${event.maxAttempts}; ${event.nextAt === undefined ? "it is not tried again" : `next ${isoTime(event.nextAt)}`}${detail}`,
+        );
+        break;
+      case "unreadable":
+        writeConsoleLine(
+          "error",
+          `durable-mailbox: the column ${event.column} of ${event.table}, row ${event.id}, cannot be read${detail}`,
         );
         break;
       case "alarmDropped":

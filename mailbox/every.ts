@@ -3,17 +3,13 @@
 
 import { now as clockNow } from "./clock.ts";
 import { encodePayload, VOID_PAYLOAD } from "./codec.ts";
+import { formatOptions, readOptions } from "./columns.ts";
 import type { Core } from "./core.ts";
-import {
-  type Accepting,
-  type Declaration,
-  formatOptions,
-  parseOptions as parseStoredOptions,
-} from "./envelope.ts";
+import type { Accepting, Declaration } from "./envelope.ts";
 import { abortIn } from "./frame.ts";
 import { InvalidOptionError } from "./errors.ts";
 import { occurrenceId, recurrenceId } from "./ids.ts";
-import { type StoredRule, parseRule } from "./occurrence.ts";
+import { readRule } from "./occurrence.ts";
 import { checkKey, checkOptionNames, checkTypeName, quote } from "./outgoing.ts";
 import {
   type Bounds,
@@ -24,9 +20,11 @@ import {
   parseEvery,
   type Rule,
   sameRule,
+  SMALLEST_INTERVAL_MS,
+  type StoredRule,
 } from "./recurrence.ts";
 import { parsePolicy, type Policy } from "./retry.ts";
-import { integer, SMALLEST_INTERVAL_MS } from "./settings.ts";
+import { integer } from "./settings.ts";
 import type { RecurrenceRow } from "./store-recurrences.ts";
 import { type Moment, parseMoment } from "./when.ts";
 
@@ -49,7 +47,7 @@ export interface Recurrence {
   readonly id: string;
   readonly type: string;
   readonly key?: string;
-  /** For a person: `every 5 min`, `0 9 * * 1 Europe/Berlin`. */
+  /** For a person: `every 5 min`, `0 9 * * 1 Europe/Berlin`; `unreadable` when something else has written its row. */
   readonly rule: string;
   /** The planned time of the next occurrence, or of the one that waits or runs; none when it has ended. */
   readonly nextAt?: number;
@@ -135,7 +133,8 @@ export function declare(
 ): string {
   const now = clockNow();
   const { id } = message;
-  const before = row === undefined ? undefined : parseRule(row);
+  // One that cannot be read is declared as if it were new.
+  const before = row === undefined ? undefined : readRule(row);
   const asked = ruleOf(core, made);
   // Declared again without a start, an interval keeps the anchor that it got the first time.
   const rule = before !== undefined && sameRule(asked, before.rule) ? before.rule : asked;
@@ -191,11 +190,12 @@ export function declare(
 
 /** What a row says, for a person. */
 export function recurrenceView(row: RecurrenceRow): Recurrence {
+  const stored = readRule(row);
   return {
     id: row.id,
     type: row.type,
     ...(row.key === "" ? {} : { key: row.key }),
-    rule: describeRule(parseRule(row).rule),
+    rule: stored === undefined ? "unreadable" : describeRule(stored.rule),
     ...(row.ended === 1 ? {} : { nextAt: row.planned }),
     ...(row.last === null ? {} : { lastAt: row.last }),
     delivered: row.delivered,
@@ -229,8 +229,10 @@ function dropWaiting(core: Core, row: RecurrenceRow): boolean {
   return true;
 }
 
-function policyText(options: string | null): string | undefined {
-  return JSON.stringify(parseStoredOptions(options).policy);
+/** Equal for equal policies. What cannot be read is none, so that declaring it again writes it anew. */
+function policyText(text: string | null): string | undefined {
+  const options = readOptions(text);
+  return options === undefined ? "unreadable" : JSON.stringify(options.policy);
 }
 
 function ruleText(rule: Rule, bounds: Bounds): string {

@@ -2,9 +2,10 @@
 // those parked for too long, and deletes dead letters past their retention. All in pages.
 
 import { now as clockNow } from "./clock.ts";
+import { deliverableOptions, unreadableError } from "./columns.ts";
 import { type Core, PARKED_AGE_MS } from "./core.ts";
 import { die } from "./dead-letter.ts";
-import type { AttemptRecord, Envelope } from "./envelope.ts";
+import type { AttemptRecord, Envelope, StoredError } from "./envelope.ts";
 import { movedFlag } from "./ids.ts";
 import { advanceOccurrence } from "./outcome.ts";
 
@@ -119,12 +120,18 @@ export class Housekeeping {
           startedAt: now,
           durationMs: 0,
           outcome: "unreadable",
-          name: "UnknownTypeError",
-          message: `No code version that knows the type ${row.type} has woken this object for 30 days.`,
+          ...(deliverableOptions(row) === undefined ? unreadableError(row) : unknownType(row)),
         };
         die(core, row, { reason: "unreadable", attempts: row.attempt, record }, now);
         advanceOccurrence(core, row, "dead");
       });
     }
   }
+}
+
+function unknownType({ type }: Envelope): StoredError {
+  return {
+    name: "UnknownTypeError",
+    message: `No code version that knows the type ${type} has woken this object for 30 days.`,
+  };
 }

@@ -32,6 +32,7 @@ export {
   UnknownNamespaceError,
   NotSqliteError,
   UnreachableError,
+  UnreadableRowError,
   UnsupportedCallError,
   NonRetryableError,
   type MailboxErrorCode,

@@ -1,14 +1,8 @@
 // A dead letter as a person sees it, and as it travels.
 
 import { decodePayload } from "./codec.ts";
-import {
-  type AttemptRecord,
-  type DeadLetterReason,
-  type From,
-  type LetterRow,
-  parseHistory,
-  parseOptions,
-} from "./envelope.ts";
+import { parseHistory, parseOptions } from "./columns.ts";
+import type { AttemptRecord, DeadLetterReason, From, LetterRow } from "./envelope.ts";
 import { sentOfId } from "./ids.ts";
 
 /** A dead letter, as the verbs and the hook give it. */

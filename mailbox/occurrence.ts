@@ -4,24 +4,32 @@
 // a redelivery, a defer, another time, or a lease.
 
 import { now as clockNow } from "./clock.ts";
+import { unreadable, wrongOf } from "./columns.ts";
 import type { Core } from "./core.ts";
-import type { Envelope } from "./envelope.ts";
+import { die } from "./dead-letter.ts";
+import type { Envelope, StoredError } from "./envelope.ts";
 import { occurrenceId } from "./ids.ts";
-import { type Bounds, missedBetween, newestPlanned, nextPlanned, periodMs, type Rule } from "./recurrence.ts";
+import {
+  type Bounds,
+  isStoredRule,
+  missedBetween,
+  newestPlanned,
+  nextPlanned,
+  periodMs,
+  type Rule,
+  type StoredRule,
+} from "./recurrence.ts";
+import { readColumn } from "./shape.ts";
 import type { RecurrenceRow } from "./store-recurrences.ts";
 
-/** The rule column. */
-export interface StoredRule {
-  readonly rule: Rule;
-  readonly bounds: Bounds;
-}
-
-export function parseRule(row: RecurrenceRow): StoredRule {
-  return JSON.parse(row.rule) as StoredRule;
+/** Parses the rule column; undefined when it cannot be read. */
+export function readRule({ rule }: RecurrenceRow): StoredRule | undefined {
+  return readColumn(rule, isStoredRule);
 }
 
 const LATE_MS = 5 * 60 * 1000;
 const CAUGHT_UP = 1_000;
+const NO_BOUNDS: Bounds = { missed: "latest" };
 
 /** How the present occurrence ended. */
 type End = "delivered" | "dead" | "skipped";
@@ -56,8 +64,9 @@ export function detach(core: Core, row: RecurrenceRow): Envelope | undefined {
 export function advance(core: Core, id: string, planned: number, end: End): void {
   const row = core.recurrences.byId(id);
   if (row === undefined || row.planned !== planned || row.ended === 1) return;
-  const { rule } = parseRule(row);
-  moveTo(core, row, nextPlanned(rule, planned), end, 1);
+  const stored = readRule(row);
+  if (stored === undefined) breakOff(core, row, end, endedError(row));
+  else moveTo(core, row, stored.bounds, nextPlanned(stored.rule, planned), end, 1);
 }
 
 /**
@@ -68,26 +77,31 @@ export function advance(core: Core, id: string, planned: number, end: End): void
  */
 export function takeUp(core: Core, row: RecurrenceRow): RecurrenceRow | undefined {
   const now = clockNow();
-  const { rule, bounds } = parseRule(row);
+  const stored = readRule(row);
+  if (stored === undefined) {
+    core.commit(() => killUnreadable(core, row, now));
+    return undefined;
+  }
+  const { rule, bounds } = stored;
   const missed = missedBetween(rule, row.planned, Math.min(now, bounds.until ?? now), CAUGHT_UP);
   const isLate = now - row.planned > Math.min(periodMs(rule, row.planned), LATE_MS);
   if (missed.count === 0 && !isLate) return row;
   switch (bounds.missed) {
     case "latest": {
       if (missed.count === 0) return row;
-      skip(core, row, missed.latest, missed.count);
+      skip(core, row, stored, missed.latest, missed.count);
       return core.recurrences.byId(row.id);
     }
     case "skip": {
       const next = nextPlanned(rule, Math.max(now, missed.latest));
-      skip(core, row, next, missed.count + 1);
+      skip(core, row, stored, next, missed.count + 1);
       return undefined;
     }
     case "all": {
       if (missed.count < CAUGHT_UP) return row;
       const oldest = newestPlanned(rule, Math.min(now, bounds.until ?? now), CAUGHT_UP)[0];
       if (oldest === undefined || oldest <= row.planned) return row;
-      skip(core, row, oldest, missed.count + 1 - CAUGHT_UP);
+      skip(core, row, stored, oldest, missed.count + 1 - CAUGHT_UP);
       return core.recurrences.byId(row.id);
     }
   }
@@ -95,30 +109,76 @@ export function takeUp(core: Core, row: RecurrenceRow): RecurrenceRow | undefine
 
 /** Skips the present occurrence because a person asked for it. */
 export function skipPresent(core: Core, row: RecurrenceRow): void {
-  const { rule } = parseRule(row);
-  skip(core, row, nextPlanned(rule, row.planned), 1);
+  const stored = readRule(row);
+  if (stored === undefined) breakOff(core, row, "skipped", endedError(row));
+  else skip(core, row, stored, nextPlanned(stored.rule, row.planned), 1);
   core.generation += 1;
 }
 
-function skip(core: Core, row: RecurrenceRow, to: number | undefined, count: number): void {
+/**
+ * The present occurrence of a recurrence whose rule cannot be read dies before it is taken up: whether it
+ * is late, and what comes after it, nobody knows. Its letter is what a person finds.
+ */
+function killUnreadable(core: Core, row: RecurrenceRow, now: number): void {
+  const error = unreadable(
+    `${whyOf(row)} So it has ended, with its planned occurrence as a dead letter: declare it again by sendEvery, then redrive the letter.`,
+  );
+  if (!breakOff(core, row, "dead", error)) return;
+  const record = { attempt: 1, startedAt: now, durationMs: 0, outcome: "unreadable" as const, ...error };
+  die(
+    core,
+    presentEnvelope(row, row.next_due ?? row.planned),
+    { reason: "unreadable", attempts: 1, record },
+    now,
+  );
+}
+
+/** Ends a recurrence that cannot plan its next occurrence, with an event; whether it was still there. */
+function breakOff(core: Core, row: RecurrenceRow, end: End, error: StoredError): boolean {
+  if (!moveTo(core, row, NO_BOUNDS, undefined, end, 1)) return false;
+  core.raise({ event: "unreadable", table: "_mailbox_recurrences", id: row.id, column: "rule", error });
+  return true;
+}
+
+function endedError(row: RecurrenceRow): StoredError {
+  return unreadable(`${whyOf(row)} So it has ended: declare it again by sendEvery.`);
+}
+
+function whyOf({ id, rule }: RecurrenceRow): string {
+  return `The column rule of the recurrence ${id} cannot be read, because ${wrongOf(rule)}.`;
+}
+
+function skip(
+  core: Core,
+  row: RecurrenceRow,
+  { rule, bounds }: StoredRule,
+  to: number | undefined,
+  count: number,
+): void {
   core.raise({
     event: "skipped",
     id: row.id,
     type: row.type,
     count,
     from: row.planned,
-    to: to === undefined ? row.planned : lastBefore(row, to),
+    to: to === undefined ? row.planned : lastBefore(row, rule, to),
   });
-  moveTo(core, row, to, "skipped", count);
+  moveTo(core, row, bounds, to, "skipped", count);
 }
 
-function lastBefore(row: RecurrenceRow, to: number): number {
-  const { rule } = parseRule(row);
+function lastBefore(row: RecurrenceRow, rule: Rule, to: number): number {
   return newestPlanned(rule, to - 1, 1)[0] ?? row.planned;
 }
 
-function moveTo(core: Core, row: RecurrenceRow, next: number | undefined, end: End, count: number): void {
-  const { bounds } = parseRule(row);
+/** Whether the recurrence was still there, and at this occurrence. */
+function moveTo(
+  core: Core,
+  row: RecurrenceRow,
+  bounds: Bounds,
+  next: number | undefined,
+  end: End,
+  count: number,
+): boolean {
   const delivered = row.delivered + (end === "delivered" ? count : 0);
   const dead = row.dead + (end === "dead" ? count : 0);
   const isOver =
@@ -135,9 +195,10 @@ function moveTo(core: Core, row: RecurrenceRow, next: number | undefined, end: E
     ended: isOver ? 1 : 0,
   });
   if (isMoved) core.step();
-  if (isOver) return;
+  if (isOver) return isMoved;
   // A time that has passed already is delivered by the drain that runs now.
   if (next <= core.selectedUntil) core.generation += 1;
   // The present occurrence may have waited for longer than until this one, as when it was deferred.
   if (!core.paused) core.wake.arm(next);
+  return isMoved;
 }

@@ -3,9 +3,11 @@
 
 import { readableAddress } from "./address.ts";
 import { now as clockNow } from "./clock.ts";
+import { isCount, isOptions } from "./columns.ts";
 import type { Core } from "./core.ts";
 import type { Accepting, Declaration, EnvelopeOptions, IfPending } from "./envelope.ts";
 import { OutboxFullError } from "./errors.ts";
+import { isAbsentOr, isFields, isText, readColumn } from "./shape.ts";
 import type { OutboxRow, TargetRow } from "./store-outbox.ts";
 import type { Target } from "./target.ts";
 
@@ -160,9 +162,10 @@ export class Outbox {
     const row = this.#untried(target, which).at(-1);
     if (row === undefined) return false;
     const { outbox } = this.#core;
-    const { immediate: _immediate, ...options } = parseOutboxOptions(row.options);
+    const read = readOutboxOptions(row.options);
+    const { immediate: _immediate, ...options } = read ?? {};
     outbox.delete(target, row.n);
-    outbox.insert({ ...row, due, options: formatJson(options) });
+    outbox.insert({ ...row, due, options: read === undefined ? row.options : formatJson(options) });
     return true;
   }
 
@@ -261,8 +264,11 @@ function formatJson(options: OutboxOptions): string | null {
 }
 
 /** A row, as the message that it carries. */
-export function acceptingOf(row: Omit<OutboxRow, "target" | "n">): Accepting {
-  const { key, ifPending, options, immediate, declaration } = parseOutboxOptions(row.options);
+export function acceptingOf(
+  row: Omit<OutboxRow, "target" | "n">,
+  read: OutboxOptions = parseOutboxOptions(row.options),
+): Accepting {
+  const { key, ifPending, options, immediate, declaration } = read;
   return {
     id: row.id,
     due: row.due,
@@ -276,6 +282,31 @@ export function acceptingOf(row: Omit<OutboxRow, "target" | "n">): Accepting {
   };
 }
 
-export function parseOutboxOptions(text: string | null): OutboxOptions {
-  return text === null ? {} : (JSON.parse(text) as OutboxOptions);
+/** Parses the options column; undefined when it cannot be read. */
+export function readOutboxOptions(text: string | null): OutboxOptions | undefined {
+  return text === null ? {} : readColumn(text, isOutboxOptions);
+}
+
+/** Parses the options column, as if there were none when it cannot be read. */
+function parseOutboxOptions(text: string | null): OutboxOptions {
+  return readOutboxOptions(text) ?? {};
+}
+
+/** What else is wrong with a message its receiver finds, and refuses. */
+function isOutboxOptions(value: unknown): value is OutboxOptions {
+  if (!isFields(value)) return false;
+  const {
+    key,
+    options,
+    declaration,
+    history,
+    earlierAttempts,
+  }: Partial<Record<keyof OutboxOptions, unknown>> = value;
+  return (
+    isAbsentOr(key, isText) &&
+    isAbsentOr(options, isOptions) &&
+    isAbsentOr(declaration, isFields) &&
+    isAbsentOr(history, isText) &&
+    isAbsentOr(earlierAttempts, isCount)
+  );
 }

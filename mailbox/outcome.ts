@@ -3,17 +3,11 @@
 // cancelled while it ran has none, and then nothing follows.
 
 import type { Attempt } from "./attempt.ts";
+import { addToHistory, formatOptions, parseOptions } from "./columns.ts";
 import type { Core } from "./core.ts";
 import { die } from "./dead-letter.ts";
 import { decide, type Outcome, type Result } from "./decide.ts";
-import {
-  addToHistory,
-  type AttemptRecord,
-  type Envelope,
-  type EnvelopeOptions,
-  formatOptions,
-  parseOptions,
-} from "./envelope.ts";
+import type { AttemptRecord, Envelope, EnvelopeOptions } from "./envelope.ts";
 import { dueOfId, movedFlag } from "./ids.ts";
 import { advance, detach } from "./occurrence.ts";
 import type { ResolvedPolicy } from "./retry.ts";

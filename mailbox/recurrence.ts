@@ -4,6 +4,7 @@
 
 import { type Calendar, calendarOf } from "./calendar.ts";
 import { InvalidRecurrenceError } from "./errors.ts";
+import { isAbsentOr, isFields, isNumber, isText } from "./shape.ts";
 import { formatDuration, parseDuration } from "./when.ts";
 import { isTimeZone } from "./zone.ts";
 
@@ -49,6 +50,15 @@ export interface Bounds {
   readonly times?: number;
   readonly missed: Missed;
 }
+
+/** A rule and its bounds, as their column has them. */
+export interface StoredRule {
+  readonly rule: Rule;
+  readonly bounds: Bounds;
+}
+
+/** The smallest interval that any mailbox can be configured for. */
+export const SMALLEST_INTERVAL_MS = 100;
 
 const MAX_CRON_LENGTH = 256;
 const MAX_TIME_MS = 8.64e15;
@@ -119,6 +129,47 @@ function refuseTooOften(spacingMs: number, shown: string, minIntervalMs: number)
   throw new InvalidRecurrenceError(
     `every: ${shown} is due more often than every ${formatDuration(minIntervalMs)}; settings.minInterval says how often it may be`,
   );
+}
+
+/** Whether it is what a declaration has stored: a rule that can be asked for its times, and its bounds. */
+export function isStoredRule(value: unknown): value is StoredRule {
+  if (!isFields(value)) return false;
+  const { rule, bounds } = value;
+  return isFields(rule) && (isInterval(rule) || isCron(rule)) && isBounds(bounds);
+}
+
+function isInterval(rule: Partial<Record<keyof IntervalRule, unknown>>): boolean {
+  const { kind, everyMs, anchor, isAnchored } = rule;
+  return (
+    kind === "interval" &&
+    isNumber(everyMs, SMALLEST_INTERVAL_MS, MAX_TIME_MS) &&
+    isTime(anchor) &&
+    isAbsentOr(isAnchored, (flag) => flag === true)
+  );
+}
+
+function isCron({ kind, cron, timeZone }: Partial<Record<keyof CronRule, unknown>>): boolean {
+  if (kind !== "cron" || !isText(cron) || !isText(timeZone) || !isTimeZone(timeZone)) return false;
+  try {
+    return calendarOf(cron, timeZone).spacingMs > 0;
+  } catch {
+    return false;
+  }
+}
+
+function isBounds(value: unknown): value is Bounds {
+  if (!isFields(value)) return false;
+  const { startAt, until, times, missed }: Partial<Record<keyof Bounds, unknown>> = value;
+  return (
+    (missed === "latest" || missed === "skip" || missed === "all") &&
+    isAbsentOr(startAt, isTime) &&
+    isAbsentOr(until, isTime) &&
+    isAbsentOr(times, (count) => isNumber(count, 1))
+  );
+}
+
+function isTime(value: unknown): boolean {
+  return isNumber(value, -MAX_TIME_MS, MAX_TIME_MS);
 }
 
 /**

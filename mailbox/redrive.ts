@@ -2,13 +2,14 @@
 
 import { now as clockNow } from "./clock.ts";
 import { decodePayload, encodePayload } from "./codec.ts";
+import { formatOptions, keptHistory, parseOptions, readOptions, wrongOf } from "./columns.ts";
 import type { Core } from "./core.ts";
-import { type EnvelopeOptions, formatOptions, type LetterRow, parseOptions } from "./envelope.ts";
-import { InvalidPayloadError, UnknownTypeError } from "./errors.ts";
+import type { EnvelopeOptions, LetterRow } from "./envelope.ts";
+import { InvalidPayloadError, UnknownTypeError, UnreadableRowError } from "./errors.ts";
 import { applySchema } from "./handlers.ts";
 import { movedFlag } from "./ids.ts";
 import { checkSize } from "./incoming.ts";
-import { acceptingOf, type Outbox } from "./outbox.ts";
+import { acceptingOf, type Outbox, readOutboxOptions } from "./outbox.ts";
 import { freeKey } from "./outcome.ts";
 import { acceptedRow } from "./store.ts";
 import type { LetterFilter } from "./store-dead-letters.ts";
@@ -44,6 +45,7 @@ export function redrive(core: Core, outbox: Outbox, id: string, repair: Repair):
   const letter = core.letters.byId(id);
   if (letter === undefined) return false;
   const payload = repair.text ?? letter.payload;
+  checkOptions(letter);
   if (letter.target === null) checkReadable(core, letter, payload);
   if (repair.text !== undefined) checkSize(core, payload);
   if (letter.target !== null) outbox.checkRoom(letter.target, 1);
@@ -54,13 +56,14 @@ export function redrive(core: Core, outbox: Outbox, id: string, repair: Repair):
 function putBack(core: Core, outbox: Outbox, letter: LetterRow, payload: string, due: number): void {
   core.letters.delete(letter.id);
   if (core.letterCount !== undefined) core.letterCount -= 1;
+  const history = keptHistory(letter.history, letter.attempts, clockNow());
   if (letter.target !== null) {
     const { options, ...message } = acceptingOf({ ...letter, payload, due });
     const { expiresAt: _expiresAt, ...kept } = options ?? {};
     outbox.write(
       letter.target,
       { ...message, immediate: false, ...(Object.keys(kept).length === 0 ? {} : { options: kept }) },
-      { earlierAttempts: letter.attempts, ...(letter.history === null ? {} : { history: letter.history }) },
+      { earlierAttempts: letter.attempts, ...(history === null ? {} : { history }) },
     );
   } else {
     const { expiresAt: _expiresAt, defers: _defers, ...kept } = parseOptions(letter.options);
@@ -74,13 +77,23 @@ function putBack(core: Core, outbox: Outbox, letter: LetterRow, payload: string,
       moved: movedFlag(letter.id, due),
       key: letter.key,
       options: formatOptions(options),
-      history: letter.history,
+      history,
     };
     core.envelopes.insert({ ...row, key: freeKey(core, row) });
     core.added(due);
     if (!core.paused) core.wake.arm(due);
   }
   core.raise({ event: "redriven", id: letter.id, type: letter.type });
+}
+
+/** A letter does not go back without what its message was sent with. @throws {UnreadableRowError} */
+function checkOptions({ id, options, target }: LetterRow): void {
+  if (options === null) return;
+  const read = target === null ? readOptions(options) : readOutboxOptions(options);
+  if (read !== undefined) return;
+  throw new UnreadableRowError(
+    `The column options of the dead letter ${id} cannot be read, because ${wrongOf(options)}; repair it in _mailbox_dead_letters, or set it to NULL, then redrive the letter.`,
+  );
 }
 
 /** A letter goes back only if it can be handled: else it would be here again at once. */

@@ -2,7 +2,8 @@
 // the wait between attempts. Invariant: everything is validated here, once, before it is stored; what
 // is stored resolves without an error for ever. Pure: jitter is a hash, so no clock and no randomness.
 import { InvalidPolicyError } from "./errors.ts";
-import { parseDuration, type Duration } from "./when.ts";
+import { isAbsentOr, isFields, isNumber } from "./shape.ts";
+import { MAX_AHEAD_MS, parseDuration, type Duration } from "./when.ts";
 
 /** The waits between attempts: they grow from `initial` by `factor` up to `max`. */
 export interface Backoff {
@@ -129,6 +130,28 @@ function parseWaits({ initial, max }: Backoff, what: string): { initialMs: numbe
     initialMs: initialMs ?? Math.min(standard.initialMs, maxMs ?? standard.initialMs),
     maxMs: maxMs ?? Math.max(standard.maxMs, initialMs ?? standard.maxMs),
   };
+}
+
+/** Whether it is what {@link parsePolicy} answers, so that it resolves without an error. */
+export function isStoredPolicy(value: unknown): value is StoredPolicy {
+  if (!isFields(value)) return false;
+  const { maxAttempts, backoff, timeoutMs }: Partial<Record<keyof StoredPolicy, unknown>> = value;
+  return (
+    isAbsentOr(maxAttempts, (count) => count === "Infinity" || isNumber(count, 1, MAX_ATTEMPTS)) &&
+    isAbsentOr(timeoutMs, (ms) => isNumber(ms, Number.MIN_VALUE, MAX_TIMEOUT_MS)) &&
+    isAbsentOr(backoff, isStoredBackoff)
+  );
+}
+
+function isStoredBackoff(value: unknown): value is ResolvedBackoff {
+  if (!isFields(value)) return false;
+  const { initialMs, factor, maxMs, jitter }: Partial<Record<keyof ResolvedBackoff, unknown>> = value;
+  return (
+    isNumber(initialMs, 0, MAX_AHEAD_MS) &&
+    isNumber(factor, 1) &&
+    isNumber(maxMs, 0, MAX_AHEAD_MS) &&
+    isNumber(jitter, 0, 1)
+  );
 }
 
 /** Lays policies over the defaults; for each field the last one that sets it wins. A backoff is one field. */

@@ -5,6 +5,7 @@ import { InvalidOptionError } from "./errors.ts";
 import type { DeadLetter } from "./letter.ts";
 import type { Delivery } from "./delivery.ts";
 import type { MailboxEvent } from "./events.ts";
+import { SMALLEST_INTERVAL_MS } from "./recurrence.ts";
 import { type Handler, parseReceive, type Receive } from "./handlers.ts";
 import { type Policy, parsePolicy, type StoredPolicy } from "./retry.ts";
 import { type Duration, parseDuration } from "./when.ts";
@@ -69,8 +70,6 @@ export interface Config {
 /** The most that `maxPayloadBytes` can be: production refuses rows over 2 MB, and a row is more than its payload. */
 export const PAYLOAD_LIMIT_BYTES: number = 1.5 * 1024 * 1024;
 
-/** The smallest interval that any mailbox can be configured for. */
-export const SMALLEST_INTERVAL_MS = 100;
 const OUTBOX_LIMIT_ROWS = 100_000;
 
 /** Checks and completes the options. @throws typed errors that name the setting */

@@ -1,7 +1,10 @@
-// The few single facts of an object: whether it is paused, the user's alarm, the lease, and until when what is due is suspicious. Each is one row, read once and kept in memory until a
-// rollback makes the memory doubtful.
+// The few single facts of an object: whether it is paused, the user's alarm, the lease, and until when
+// what is due is suspicious. Each is one row, read once and kept in memory until a rollback makes the
+// memory doubtful. One that something else has written is as if it were not there; but who has paused
+// a mailbox wants it paused, whatever the row says.
 
 import type { Sql } from "./schema.ts";
+import { isAbsentOr, isFields, isNumber, isText, readColumn } from "./shape.ts";
 
 /** The mark written before a run that may kill the object. There is at most one, as one handler runs at a time. */
 export interface Lease {
@@ -34,7 +37,21 @@ interface Meta {
   suspiciousUntil: number;
 }
 
-type Name = keyof Meta;
+/** What can be known. */
+export type FactName = keyof Meta;
+
+const shapes: { readonly [N in FactName]: (value: unknown) => value is Meta[N] } = {
+  paused: (value) => value === true,
+  alarm: isAlarm,
+  lease: isLease,
+  suspiciousUntil: (value): value is number => isNumber(value),
+};
+
+/** What stands for a fact whose row cannot be read. */
+const insteads: { readonly [N in FactName]?: Meta[N] } = { paused: true };
+
+const NAMES: readonly FactName[] = ["paused", "alarm", "lease", "suspiciousUntil"];
+const NONE: readonly FactName[] = [];
 
 export class MetaStore {
   readonly #sql: Sql;
@@ -44,13 +61,19 @@ export class MetaStore {
     this.#sql = sql;
   }
 
-  get<N extends Name>(name: N): Meta[N] | undefined {
+  get<N extends FactName>(name: N): Meta[N] | undefined {
     const text = this.#all().get(name);
     if (text === undefined) return undefined;
-    return JSON.parse(text) as Meta[N];
+    return readColumn<Meta[N]>(text, shapes[name]) ?? insteads[name];
   }
 
-  set<N extends Name>(name: N, value: Meta[N]): void {
+  /** The facts whose rows are there and say nothing. */
+  unreadable(): readonly FactName[] {
+    if (this.#all().size === 0) return NONE;
+    return NAMES.filter((name) => this.#all().has(name) && this.get(name) === undefined);
+  }
+
+  set<N extends FactName>(name: N, value: Meta[N]): void {
     const text = JSON.stringify(value);
     this.#sql.exec(
       "INSERT INTO _mailbox_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -61,7 +84,7 @@ export class MetaStore {
   }
 
   /** Writes nothing when the fact is not there. */
-  clear(name: Name): void {
+  clear(name: FactName): void {
     if (!this.#all().has(name)) return;
     this.#sql.exec("DELETE FROM _mailbox_meta WHERE name = ?", name);
     this.#all().delete(name);
@@ -81,4 +104,25 @@ export class MetaStore {
     }
     return this.#cache;
   }
+}
+
+function isLease(value: unknown): value is Lease {
+  if (!isFields(value)) return false;
+  const { kind, id, due, attempt, startedAt }: Partial<Record<keyof Lease, unknown>> = value;
+  return (
+    (kind === "message" || kind === "hook" || kind === "alarm") &&
+    isText(id) &&
+    [due, attempt, startedAt].every((number) => isNumber(number))
+  );
+}
+
+function isAlarm(value: unknown): value is UserAlarm {
+  if (!isFields(value)) return false;
+  const { time, retry, askedFor, anew }: Partial<Record<keyof UserAlarm, unknown>> = value;
+  return (
+    isNumber(time) &&
+    isNumber(retry, 0) &&
+    isAbsentOr(askedFor, (at) => isNumber(at)) &&
+    isAbsentOr(anew, (count) => isNumber(count))
+  );
 }

@@ -104,12 +104,12 @@ export class OutboxStore {
       .toArray()[0];
   }
 
-  /** Those of a type and key, in the order sent. */
+  /** Those of a type and key, in the order sent. A text that is no JSON has no key, and fails no other. */
   rowsOfKey(target: string, type: string, key: string): OutboxRow[] {
     return this.#sql
       .exec<Row<OutboxRow>>(
         `SELECT ${OUTBOX} FROM _mailbox_outbox
-         WHERE target = ? AND type = ? AND options ->> '$.key' = ? ORDER BY n`,
+         WHERE target = ? AND type = ? AND CASE WHEN json_valid(options) THEN options ->> '$.key' END = ? ORDER BY n`,
         target,
         type,
         key,

@@ -3,7 +3,7 @@
 // The tables beside this one have their statements in store-*.ts.
 
 import type { Accepting, Envelope } from "./envelope.ts";
-import { formatOptions } from "./envelope.ts";
+import { formatOptions } from "./columns.ts";
 import type { Sql } from "./schema.ts";
 import { Acks } from "./store-acks.ts";
 import { insertPlainRows, knownIds, type PlainRow } from "./store-bulk.ts";

@@ -2,15 +2,9 @@
 // next page begins; anything else is refused. Pages are cut by size as well as by count.
 
 import { now as clockNow } from "./clock.ts";
+import { parseHistory, parseOptions } from "./columns.ts";
 import type { Core } from "./core.ts";
-import {
-  type AttemptRecord,
-  DEAD_LETTER_REASONS,
-  type Envelope,
-  type From,
-  parseHistory,
-  parseOptions,
-} from "./envelope.ts";
+import { type AttemptRecord, DEAD_LETTER_REASONS, type Envelope, type From } from "./envelope.ts";
 import { InvalidCursorError, InvalidOptionError } from "./errors.ts";
 import { readableAddress } from "./address.ts";
 import { type StoredLetter, storedLetter } from "./letter.ts";
