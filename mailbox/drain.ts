@@ -27,6 +27,8 @@ const LATE_FIRST_MS = 100;
 const IDLE_WAKES = 5;
 const LOOP_FIRST_MS = 1_000;
 const LOOP_MAX_MS = 5 * 60 * 1000;
+/** A loop is told of when it begins, and then so often. */
+const LOOP_TOLD_MS = 60 * 60 * 1000;
 
 export class Drain {
   readonly #core: Core;
@@ -36,6 +38,7 @@ export class Drain {
   #current: Promise<void> | undefined;
   #isFirst = true;
   #idleWakes = 0;
+  #tellLoopAt = 0;
   /** The user's alarm has run last, so messages that are due before it is again go first. */
   #owesMessages = false;
 
@@ -120,12 +123,16 @@ export class Drain {
     const now = clockNow();
     if (core.progress !== progress || core.head() > now) {
       this.#idleWakes = 0;
+      this.#tellLoopAt = 0;
       return 0;
     }
     this.#idleWakes += 1;
     if (this.#idleWakes < IDLE_WAKES) return 0;
     const nextAt = now + Math.min(LOOP_MAX_MS, LOOP_FIRST_MS * 2 ** (this.#idleWakes - IDLE_WAKES));
-    core.raise({ event: "looping", wakes: this.#idleWakes, nextAt });
+    if (now >= this.#tellLoopAt) {
+      core.raise({ event: "looping", wakes: this.#idleWakes, nextAt });
+      this.#tellLoopAt = now + LOOP_TOLD_MS;
+    }
     return nextAt;
   }
 

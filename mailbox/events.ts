@@ -59,7 +59,16 @@ export type MailboxEvent =
       readonly column: string;
       readonly error: StoredError;
     }
-  | { readonly event: "looping"; readonly wakes: number; readonly nextAt: number }
+  | {
+      /**
+       * Something is due and cannot be done, so the next wakes wait, longer and longer up to five minutes.
+       * Raised when an instance begins to wait, and once an hour while it goes on.
+       */
+      readonly event: "looping";
+      /** How many wakes in a row could do nothing. */
+      readonly wakes: number;
+      readonly nextAt: number;
+    }
   | {
       readonly event: "alarmFailed";
       readonly retry: number;

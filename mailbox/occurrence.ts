@@ -155,6 +155,7 @@ function skip(
   to: number | undefined,
   count: number,
 ): void {
+  if (!moveTo(core, row, bounds, to, "skipped", count)) return;
   core.raise({
     event: "skipped",
     id: row.id,
@@ -163,7 +164,6 @@ function skip(
     from: row.planned,
     to: to === undefined ? row.planned : lastBefore(row, rule, to),
   });
-  moveTo(core, row, bounds, to, "skipped", count);
 }
 
 function lastBefore(row: RecurrenceRow, rule: Rule, to: number): number {
@@ -194,11 +194,13 @@ function moveTo(
     skipped: row.skipped + (end === "skipped" ? count : 0),
     ended: isOver ? 1 : 0,
   });
-  if (isMoved) core.step();
-  if (isOver) return isMoved;
+  // Else nothing has changed, and a drain that took it for progress would never end.
+  if (!isMoved) return false;
+  core.step();
+  if (isOver) return true;
   // A time that has passed already is delivered by the drain that runs now.
   if (next <= core.selectedUntil) core.generation += 1;
   // The present occurrence may have waited for longer than until this one, as when it was deferred.
   if (!core.paused) core.wake.arm(next);
-  return isMoved;
+  return true;
 }

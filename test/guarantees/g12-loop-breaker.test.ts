@@ -7,7 +7,8 @@ import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock
 import { actor, type Scripted, until } from "../support/scripted.ts";
 
 const SECOND = 1_000;
-const HOUR = 3_600_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 /** So many wakes in a row may do nothing before the next ones wait. */
 const PATIENCE = 5;
 
@@ -103,15 +104,34 @@ describe("G12 Wakes in which something is due and nothing can be done", () => {
   startClockAfterEach();
 
   describe.each(Object.entries(damages))("because of %s", (_, damaged) => {
-    it("are waited for longer and longer from the fifth on, up to five minutes, and each of those says so", async () => {
+    it("are waited for longer and longer from the fifth on, up to five minutes, and the first of those says so", async () => {
       stopClockAhead();
       const { box } = await damaged();
       const waits = await wakes(box, PATIENCE + 11);
       const later = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300].map((seconds) => seconds * SECOND);
       expect(waits).toEqual([...Array<number>(PATIENCE - 1).fill(1), ...later]);
-      expect(box.eventsOf("looping")).toEqual(
-        later.map((wait, n) => ({ event: "looping", wakes: PATIENCE + n, nextAt: Date.now() + wait })),
-      );
+      expect(box.eventsOf("looping")).toEqual([
+        { event: "looping", wakes: PATIENCE, nextAt: Date.now() + SECOND },
+      ]);
+    });
+
+    it("say so again once an hour, for as long as they last", async () => {
+      stopClockAhead();
+      const { box } = await damaged();
+      await wakes(box, PATIENCE);
+      const saidAt: number[] = [];
+      for (let minutes = 0; minutes < 150; minutes += 5) {
+        const before = box.eventsOf("looping").length;
+        await wake(box);
+        if (box.eventsOf("looping").length > before) saidAt.push(minutes);
+        moveClock(5 * MINUTE);
+      }
+      expect(saidAt).toEqual([60, 120]);
+      expect(box.eventsOf("looping").map(({ wakes }) => wakes)).toEqual([
+        PATIENCE,
+        PATIENCE + 13,
+        PATIENCE + 25,
+      ]);
     });
 
     it("do not come every millisecond for ever, by the platform's own clock", async () => {
@@ -168,6 +188,15 @@ describe("G12 Wakes in which something is due and nothing can be done", () => {
       await box.drain({ scheduledTime: Date.now() });
       expect(noted.at(-1)).toBe("behind it, in a streak");
     });
+  });
+
+  it("end at once where a recurrence that cannot move on has missed times, of which nothing says that they were skipped", async () => {
+    stopClockAhead();
+    const { box } = await withRecurrence();
+    expect(await wake(box)).toBe(1);
+    moveClock(3 * HOUR);
+    expect(await wakes(box, PATIENCE - 1)).toEqual([1, 1, 1, SECOND]);
+    expect(box.eventsOf("skipped")).toEqual([]);
   });
 
   it("are none when the wake only had nothing to do, however often it comes", async () => {
