@@ -1,6 +1,7 @@
 // The stored forms: what a row of the mailbox says, and what of a message is written beside its
 // payload. Everything here is data that survives a deploy, so fields are only ever added.
 
+import { jsonStart } from "./json-start.ts";
 import type { Every, Missed } from "./recurrence.ts";
 import type { StoredPolicy } from "./retry.ts";
 
@@ -155,17 +156,17 @@ export function storedError(thrown: unknown): StoredError {
       const stack = typeof thrown.stack === "string" && room > 0 ? cut(thrown.stack, room) : undefined;
       return stack === undefined ? { name, message } : { name, message, stack };
     }
-    return { name: "Thrown", message: cut(describe(thrown), STORED_ERROR_BYTES / 4) };
+    return { name: "Thrown", message: cut(describe(thrown, STORED_ERROR_BYTES / 4), STORED_ERROR_BYTES / 4) };
   } catch {
     return { name: "Error", message: "The thrown value could not be read." };
   }
 }
 
-function describe(thrown: unknown): string {
-  return typeof thrown === "object" && thrown !== null ? (JSON.stringify(thrown) ?? "") : String(thrown);
+/** An object as its JSON, of which no more is made than is kept: whole, it may be more than memory holds. */
+function describe(thrown: unknown, length: number): string {
+  return typeof thrown === "object" && thrown !== null ? jsonStart(thrown, length) : String(thrown);
 }
 
 function cut(text: string, length: number): string {
-  const wellFormed = text.toWellFormed();
-  return wellFormed.length <= length ? wellFormed : `${wellFormed.slice(0, length - 1).toWellFormed()}…`;
+  return text.length <= length ? text.toWellFormed() : `${text.slice(0, length - 1).toWellFormed()}…`;
 }
