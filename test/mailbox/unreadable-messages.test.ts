@@ -131,6 +131,24 @@ describe("a message whose row has a column that cannot be read", () => {
     expect(noted).toEqual(["damaged"]);
   });
 
+  it("is none when a later version has written more into it than this one knows", async () => {
+    const { box, noted } = noter();
+    const id = await box.ref.send("note", "from the future");
+    const record = {
+      attempt: 1,
+      startedAt: 1,
+      durationMs: 1,
+      outcome: "melted",
+      name: "Error",
+      message: "no",
+    };
+    await setColumn(box, "options", '{"policy":{"maxAttempts":7,"mood":"calm"},"lane":"fast"}', id);
+    await setColumn(box, "history", JSON.stringify([{ ...record, colour: "red" }]), id);
+    expect((await box.ref.get(id))?.errors).toHaveLength(1);
+    await wake(box);
+    expect(noted).toEqual(["from the future"]);
+  });
+
   it("names both columns when neither can be read", async () => {
     const { box } = noter();
     const id = await box.ref.send("note", "damaged");

@@ -12,6 +12,7 @@ const SILENT_MS = 3_500;
 /** What nothing in a run gives cause for: no storage was restored, nothing was destroyed, nothing cannot be done. */
 const strange: ReadonlySet<string> = new Set([
   "looping",
+  "unreadable",
   "outboxForked",
   "outboxGap",
   "outboxUnbound",
