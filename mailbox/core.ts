@@ -5,7 +5,7 @@ import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "./clock.ts";
 import { InvalidOptionError, MailboxError, NotSqliteError } from "./errors.ts";
 import { Events, type MailboxEvent } from "./events.ts";
-import { Savepoint, tellOfUse } from "./savepoint.ts";
+import { Savepoint } from "./savepoint.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./schema.ts";
 import type { Config } from "./settings.ts";
 import { EnvelopeStore } from "./store.ts";
@@ -72,7 +72,6 @@ export class Core {
     this.#config = config;
     const sql = sqlOf(ctx.storage);
     this.savepoint = new Savepoint(ctx.storage);
-    for (const handle of [ctx.storage, sql, ctx.storage.kv]) tellOfUse(handle, () => this.savepoint.used());
     this.envelopes = new EnvelopeStore(sql, (count) => this.removed(count));
     this.recurrences = new RecurrenceStore(sql);
     this.letters = new DeadLetterStore(sql);

@@ -5,7 +5,7 @@ import type { Attempt, Outgoing } from "./attempt.ts";
 import type { Core } from "./core.ts";
 import { InvalidOptionError, RefusedInHandlerError } from "./errors.ts";
 import { currentAttempt, inScope, runningAttempt } from "./frame.ts";
-import { tellOfUse } from "./savepoint.ts";
+import { watchStorage } from "./storage-uses.ts";
 import { alarmMembers } from "./user-alarm.ts";
 
 type Members = Partial<Record<string | symbol, unknown>>;
@@ -112,7 +112,7 @@ async function inTransaction<T>(
   };
   const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction => {
     // A sync handler of meanwhile may have got hold of it.
-    tellOfUse(txn, () => core.savepoint.used());
+    watchStorage(txn);
     return overlay(txn, {
       ...alarm,
       rollback: () => {

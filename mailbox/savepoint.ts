@@ -5,6 +5,8 @@
 // was written since it was opened: nothing, but for the handler that has used storage last. So handlers
 // that share one are as atomic as if each had its own.
 
+import { storageUses, watchStorage } from "./storage-uses.ts";
+
 /** How the last handler of a savepoint has ended, and what is to be done when the savepoint is closed. */
 export interface Closing {
   /** It has thrown: what it has written is rolled back. */
@@ -19,12 +21,16 @@ const ROLLBACK = Symbol("rollback");
 
 export class Savepoint {
   readonly #storage: DurableObjectStorage;
+  /** Whether uses of this storage are seen. Where they are not, each handler has a savepoint of its own. */
+  readonly #isWatched: boolean;
   #isOpen = false;
-  #isUsed = false;
+  /** How often storage had been used when it was opened. */
+  #usesBefore = 0;
   #closing: Closing | undefined;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
+    this.#isWatched = [storage, storage.sql, storage.kv].every((handle) => watchStorage(handle));
   }
 
   get isOpen(): boolean {
@@ -36,9 +42,9 @@ export class Savepoint {
     return this.#isOpen && !this.#isUsed && this.#closing === undefined;
   }
 
-  /** Something was read or written. */
-  used(): void {
-    this.#isUsed = true;
+  /** Whether anything may have been read or written since it was opened. */
+  get #isUsed(): boolean {
+    return !this.#isWatched || storageUses() !== this.#usesBefore;
   }
 
   /** The handler that runs is the last of its savepoint. */
@@ -57,7 +63,7 @@ export class Savepoint {
     this.#closing = undefined;
     try {
       this.#storage.transactionSync(() => {
-        this.#isUsed = false;
+        this.#usesBefore = storageUses();
         call();
         if (this.#isUsed && this.#closing?.isThrown === true) throw ROLLBACK;
       });
@@ -78,28 +84,4 @@ export class Savepoint {
     this.#isOpen = false;
     return closing;
   }
-}
-
-/**
- * Has every use of storage told, by whatever handle and since whenever somebody holds it. A function
- * that was bound before, as in `const exec = ctx.storage.sql.exec.bind(ctx.storage.sql)`, is not seen.
- */
-export function tellOfUse(handle: object, used: () => void): void {
-  const prototype: object = Object.getPrototypeOf(handle);
-  for (const [name, { value: method }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-    // Getters (`sql`, `kv`, `databaseSize`) write nothing; names in capitals are classes.
-    if (!isFunction(method) || !/^[a-z]/.test(name) || name === "constructor") continue;
-    Object.defineProperty(handle, name, {
-      configurable: true,
-      writable: true,
-      value: (...args: unknown[]): unknown => {
-        used();
-        return method.call(handle, ...args);
-      },
-    });
-  }
-}
-
-function isFunction(value: unknown): value is (...args: unknown[]) => unknown {
-  return typeof value === "function";
 }
