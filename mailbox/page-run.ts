@@ -44,15 +44,13 @@ export class PageRun {
     return undefined;
   }
 
-  /** Delivers those that share the savepoint that is open. */
-  #deliverJoined(item: Item): void {
-    for (
-      let next: Item | undefined = item;
-      next !== undefined && this.#core.savepoint.isShared && this.#isJoinable(next);
-      next = this.#due()
-    ) {
-      void this.#deliverNext(next);
-    }
+  /** Delivers an item and those behind it that share its savepoint. */
+  #deliverJoined(first: Item): void {
+    let item: Item | undefined = first;
+    do {
+      void this.#deliverNext(item);
+      item = this.#core.savepoint.isShared ? this.#due() : undefined;
+    } while (item !== undefined && this.#isJoinable(item));
   }
 
   #deliverNext(item: Item): Promise<void> | undefined {
