@@ -84,11 +84,14 @@ export class Deliverer {
 
   /** Whether its handler may be synchronous, so that others of the kind may share its savepoint. */
   isJoinable({ row }: Item, isSuspicious: boolean): boolean {
+    const handler = this.#core.config.handlers.get(row.type);
     return (
+      handler?.isAsync === false &&
+      // A schema is the user's code too, and what it does is not part of the attempt.
+      handler.schema === undefined &&
       row.options === null &&
       row.attempt === 0 &&
-      !isSuspicious &&
-      this.#core.config.handlers.get(row.type)?.isAsync === false
+      !isSuspicious
     );
   }
 

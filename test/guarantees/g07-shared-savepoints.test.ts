@@ -2,6 +2,8 @@
 // promised of a handler must not depend on that, and by whatever way it uses storage must be noticed.
 
 import { beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { validated } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import { failOnce, installFaults } from "../support/faults.ts";
 import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
@@ -209,6 +211,42 @@ describe.each([
     expect(mates).toEqual(everyMate);
     // Those that warm up: two. The mates and the first that writes: one. The others that write: four.
     expect(calls.filter(({ method }) => method === "transactionSync")).toHaveLength(2 + 1 + 4 + 1);
+  });
+});
+
+describe("G7 A handler with a schema, among others that share a savepoint", () => {
+  startClockAfterEach();
+
+  it("has what its schema does kept when it throws, as that is not part of its attempt", async () => {
+    let isDelivery = false;
+    const mates: unknown[] = [];
+    const box = actor((self) => ({
+      policy: { maxAttempts: 1 },
+      receive: {
+        mate: (n) => void mates.push(n),
+        note: () => {},
+        work: validated(
+          z.unknown().refine((n) => {
+            if (!isDelivery) return true;
+            self.sendIn("1 day", "note", n);
+            self.state.storage.kv.put("looked at", n);
+            return true;
+          }),
+          () => {
+            throw new Error("always");
+          },
+        ),
+      },
+    }));
+    stopClockAhead();
+    const all = Array.from({ length: MATES }, (_, n) => ({ type: "mate", payload: n }));
+    await box.ref.sendAll([...all, { type: "work", payload: 7 }, ...all]);
+    isDelivery = true;
+    await drain(box);
+    expect(mates).toEqual([...everyMate, ...everyMate]);
+    expect(await box.ref.stats()).toMatchObject({ pending: 1, deadLetters: 1 });
+    expect(await box.inside((_, { storage }) => storage.kv.get("looked at"))).toBe(7);
+    expect(box.eventsOf("accepted").filter(({ type }) => type === "note")).toHaveLength(1);
   });
 });
 
