@@ -92,7 +92,8 @@ export class Attempt {
   wait(): void {
     if (this.#waited) return;
     this.#waited = true;
-    this.#onWait?.();
+    // It may have ended in the very last moment: then nobody waits for it.
+    if (this.#state === "running") this.#onWait?.();
   }
 
   /** Has somebody told when it is waited for, at once if it is already. */

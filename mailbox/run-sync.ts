@@ -44,6 +44,7 @@ export class SyncRun implements Closing {
   begin(): void {
     const { savepoint } = this.#core;
     const { attempt } = this.#run;
+    savepoint.begin();
     try {
       if (this.#frame === undefined) runIn(attempt, () => this.#call());
       else this.#frame.run(attempt, () => this.#call());

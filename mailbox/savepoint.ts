@@ -26,6 +26,8 @@ export class Savepoint {
   #isOpen = false;
   /** How often storage had been used when it was opened. */
   #usesBefore = 0;
+  /** How many handlers have begun in it. */
+  #begun = 0;
   #closing: Closing | undefined;
 
   constructor(storage: DurableObjectStorage) {
@@ -47,6 +49,11 @@ export class Savepoint {
     return !this.#isWatched || storageUses() !== this.#usesBefore;
   }
 
+  /** A handler begins in it. */
+  begin(): void {
+    this.#begun += 1;
+  }
+
   /** The handler that runs is the last of its savepoint. */
   close(closing: Closing): void {
     this.#closing = closing;
@@ -61,11 +68,13 @@ export class Savepoint {
   around(call: () => void): Promise<void> | undefined {
     this.#isOpen = true;
     this.#closing = undefined;
+    this.#begun = 0;
     try {
       this.#storage.transactionSync(() => {
         this.#usesBefore = storageUses();
         call();
-        if (this.#isUsed && this.#closing?.isThrown === true) throw ROLLBACK;
+        // One that is alone in it is rolled back also when no use was seen: there is nobody else's to lose.
+        if (this.#closing?.isThrown === true && (this.#isUsed || this.#begun === 1)) throw ROLLBACK;
       });
     } catch (error) {
       if (error !== ROLLBACK) {
