@@ -9,7 +9,7 @@
 import { type MailboxStub, readableAddress } from "./address.ts";
 import { after, now as clockNow } from "./clock.ts";
 import type { Core } from "./core.ts";
-import { addToHistory, unreadable, wrongOf } from "./columns.ts";
+import { addToHistory, lostOptions, unreadable } from "./columns.ts";
 import { insertLetter } from "./dead-letter.ts";
 import { type Accepting, type AttemptRecord, type StoredError, storedError } from "./envelope.ts";
 import { UnreachableError } from "./errors.ts";
@@ -248,9 +248,7 @@ export class Carrier {
 }
 
 function unreadableOptions({ options }: OutboxRow): StoredError {
-  return unreadable(
-    `The column options of its row in the outbox cannot be read, because ${wrongOf(options ?? "")}. It was kept as it is: repair it in _mailbox_dead_letters, then redrive the message.`,
-  );
+  return unreadable(lostOptions("its row in the outbox", options ?? ""));
 }
 
 /** A lane with nothing in doubt. When it was last heard of is in `next_try`, which is past. */

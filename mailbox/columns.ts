@@ -4,11 +4,10 @@
 
 import type { AttemptRecord, Envelope, EnvelopeOptions, From, StoredError } from "./envelope.ts";
 import { isStoredPolicy } from "./retry.ts";
-import { isAbsentOr, isFields, isNumber, isText, readColumn } from "./shape.ts";
+import { formatColumn, isAbsentOr, isFields, isNumber, isText, isTime, readColumn } from "./shape.ts";
 
 const NO_OPTIONS: EnvelopeOptions = {};
 const KEPT_RECORDS = 20;
-const MAX_TIME_MS = 8.64e15;
 /** Of a text that is lost, so much is kept in the error. */
 const EXCERPT = 400;
 
@@ -24,9 +23,7 @@ export function parseOptions(text: string | null): EnvelopeOptions {
 
 /** The options column of options: null when nothing is set, so that a plain message stays plain. */
 export function formatOptions(options: EnvelopeOptions | undefined): string | null {
-  if (options === undefined) return null;
-  const text = JSON.stringify(options);
-  return text === "{}" ? null : text;
+  return options === undefined ? null : formatColumn(options);
 }
 
 /** Parses the history column; undefined when it cannot be read. */
@@ -56,9 +53,7 @@ export function deliverableOptions({ options, history }: Envelope): EnvelopeOpti
 export function unreadableError({ options, history, recurrence }: Envelope): StoredError {
   const sentences: string[] = [];
   if (options !== null && readOptions(options) === undefined) {
-    sentences.push(
-      `The column options of its row cannot be read, because ${wrongOf(options)}. It was kept as it is: repair it in _mailbox_dead_letters, then redrive the message.`,
-    );
+    sentences.push(lostOptions("its row", options));
     if (recurrence !== null)
       sentences.push("If its recurrence has the same text, declare that again by sendEvery.");
   }
@@ -93,6 +88,11 @@ export function wrongOf(text: string): string {
   }
 }
 
+/** Options are needed to deliver a message, so their text is kept for whoever repairs it. */
+export function lostOptions(where: string, text: string): string {
+  return `The column options of ${where} cannot be read, because ${wrongOf(text)}. It was kept as it is: repair it in _mailbox_dead_letters, then redrive the message.`;
+}
+
 /** Nothing of a history is needed to deliver a message; but it is lost, so its beginning is kept here. */
 function lostHistory(where: string, text: string): string {
   // A column may hold what is no text at all.
@@ -112,7 +112,7 @@ export function isOptions(value: unknown): value is EnvelopeOptions {
   }: Partial<Record<keyof EnvelopeOptions, unknown>> = value;
   return (
     isAbsentOr(policy, isStoredPolicy) &&
-    isAbsentOr(expiresAt, (at) => isNumber(at, -MAX_TIME_MS, MAX_TIME_MS)) &&
+    isAbsentOr(expiresAt, isTime) &&
     isAbsentOr(from, isFrom) &&
     isAbsentOr(defers, isCount) &&
     isAbsentOr(earlierAttempts, isCount)

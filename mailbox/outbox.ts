@@ -7,7 +7,7 @@ import { isCount, isOptions } from "./columns.ts";
 import type { Core } from "./core.ts";
 import type { Accepting, Declaration, EnvelopeOptions, IfPending } from "./envelope.ts";
 import { OutboxFullError } from "./errors.ts";
-import { isAbsentOr, isFields, isText, readColumn } from "./shape.ts";
+import { formatColumn, isAbsentOr, isFields, isText, readColumn } from "./shape.ts";
 import type { OutboxRow, TargetRow } from "./store-outbox.ts";
 import type { Target } from "./target.ts";
 
@@ -165,7 +165,7 @@ export class Outbox {
     const read = readOutboxOptions(row.options);
     const { immediate: _immediate, ...options } = read ?? {};
     outbox.delete(target, row.n);
-    outbox.insert({ ...row, due, options: read === undefined ? row.options : formatJson(options) });
+    outbox.insert({ ...row, due, options: read === undefined ? row.options : formatColumn(options) });
     return true;
   }
 
@@ -248,19 +248,14 @@ function formatOutboxOptions(
   message: Accepting,
   earlier: Pick<OutboxOptions, "history" | "earlierAttempts">,
 ): string | null {
-  return formatJson({
+  return formatColumn({
     ...(message.key === undefined ? {} : { key: message.key }),
     ...(message.ifPending === undefined ? {} : { ifPending: message.ifPending }),
     ...(message.options === undefined ? {} : { options: message.options }),
     ...(message.immediate ? { immediate: true } : {}),
     ...(message.declaration === undefined ? {} : { declaration: message.declaration }),
     ...earlier,
-  });
-}
-
-function formatJson(options: OutboxOptions): string | null {
-  const text = JSON.stringify(options);
-  return text === "{}" ? null : text;
+  } satisfies OutboxOptions);
 }
 
 /** A row, as the message that it carries. */

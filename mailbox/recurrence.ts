@@ -4,8 +4,8 @@
 
 import { type Calendar, calendarOf } from "./calendar.ts";
 import { InvalidRecurrenceError } from "./errors.ts";
-import { isAbsentOr, isFields, isNumber, isText } from "./shape.ts";
-import { formatDuration, parseDuration } from "./when.ts";
+import { isAbsentOr, isFields, isNumber, isText, isTime } from "./shape.ts";
+import { formatDuration, MAX_TIME_MS, parseDuration } from "./when.ts";
 import { isTimeZone } from "./zone.ts";
 
 /**
@@ -61,7 +61,6 @@ export interface StoredRule {
 export const SMALLEST_INTERVAL_MS = 100;
 
 const MAX_CRON_LENGTH = 256;
-const MAX_TIME_MS = 8.64e15;
 
 /**
  * Reads the first argument of `sendEvery`.
@@ -166,10 +165,6 @@ function isBounds(value: unknown): value is Bounds {
     isAbsentOr(until, isTime) &&
     isAbsentOr(times, (count) => isNumber(count, 1))
   );
-}
-
-function isTime(value: unknown): boolean {
-  return isNumber(value, -MAX_TIME_MS, MAX_TIME_MS);
 }
 
 /**

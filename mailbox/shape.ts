@@ -1,5 +1,7 @@
 // Small questions about what JSON has said: whoever asks them believes nothing of a text before.
 
+import { MAX_TIME_MS } from "./when.ts";
+
 /** What an object says, field by field. */
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -24,6 +26,17 @@ export function isAbsentOr(value: unknown, is: (value: unknown) => boolean): boo
 
 export function isText(value: unknown): value is string {
   return typeof value === "string";
+}
+
+/** Whether it is a moment that a Date can hold, in epoch milliseconds. */
+export function isTime(value: unknown): value is number {
+  return isNumber(value, -MAX_TIME_MS, MAX_TIME_MS);
+}
+
+/** The JSON column of an object: null when nothing is set in it. */
+export function formatColumn(value: object): string | null {
+  const text = JSON.stringify(value);
+  return text === "{}" ? null : text;
 }
 
 /** Reads a JSON column; undefined when it holds no JSON, or JSON of another shape. */

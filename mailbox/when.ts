@@ -14,7 +14,7 @@ export type Moment = Date | number;
 export const MAX_AHEAD_MS: number = 100 * 365.25 * 86_400_000;
 
 /** The largest time, in either direction, that a Date can hold. */
-const MAX_TIME_MS = 8.64e15;
+export const MAX_TIME_MS = 8.64e15;
 
 /** Numbers below are taken for seconds: as milliseconds they would be before March 1973. */
 const SMALLEST_EPOCH_MS = 1e11;
