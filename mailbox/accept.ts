@@ -13,32 +13,31 @@ import { fitsBulk } from "./store-bulk.ts";
 /** From so many messages on, one statement for all costs less. */
 const BULK_LEAST = 8;
 
-/** Undoes what was written for one message, inside the same transaction. */
-type Undo = () => void;
-
-interface Accepted {
-  /** The id of the message that waits: its own, or that of the one that was kept. */
-  readonly id: string;
-  readonly undo: Undo | undefined;
-}
+/** Undoes a part of what was written for one message, inside the same transaction. */
+export type Undo = () => void;
 
 /**
  * Writes one message in the present commit.
  *
  * @param isLate the caller has its id already, so a message that `keep` drops raises an event
+ * @param undos is given what takes it back: all of them, the last one first
+ * @returns the id of the message that waits: its own, or that of the one that was kept
  */
-export function accept(core: Core, message: Accepting, isLate: boolean, now: number = clockNow()): Accepted {
-  if (message.declaration !== undefined) return acceptDeclaration(core, message, message.declaration);
+export function accept(
+  core: Core,
+  message: Accepting,
+  isLate: boolean,
+  now: number = clockNow(),
+  undos?: Undo[],
+): string {
+  if (message.declaration !== undefined) return acceptDeclaration(core, message, message.declaration, undos);
   const due = dueOf(message, now);
-  let undoReplace: Undo | undefined;
   if (message.key !== undefined) {
-    const resolved = resolveKey(core, message, message.key);
-    if (resolved.kept !== undefined) {
-      if (isLate)
-        core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: resolved.kept });
-      return { id: resolved.kept, undo: undefined };
+    const kept = resolveKey(core, message, message.key, undos);
+    if (kept !== undefined) {
+      if (isLate) core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: kept });
+      return kept;
     }
-    undoReplace = resolved.undo;
   }
   if (isPlain(message, due)) {
     core.envelopes.insertPlain(due, message.id, message.type, message.payload);
@@ -48,13 +47,16 @@ export function accept(core: Core, message: Accepting, isLate: boolean, now: num
   core.added(due);
   if (!core.paused) core.wake.arm(due, now);
   if (core.events.wanted) core.raise({ event: "accepted", id: message.id, type: message.type, dueAt: due });
-  const undo = (): void => {
+  undos?.push(deletionOf(core, message.id, due));
+  return message.id;
+}
+
+function deletionOf(core: Core, id: string, due: number): Undo {
+  return () => {
     // By its id: it may have been rescheduled, or cancelled, meanwhile.
-    const row = core.envelopes.byId(message.id, due);
+    const row = core.envelopes.byId(id, due);
     if (row !== undefined && core.envelopes.delete(row)) core.changed(1);
-    undoReplace?.();
   };
-  return { id: message.id, undo };
 }
 
 /** Writes messages in the present commit; many plain ones in few statements. Answers their ids. */
@@ -64,7 +66,7 @@ export function acceptAll(core: Core, messages: readonly Accepting[]): readonly 
     messages.length < BULK_LEAST ||
     !messages.every((message) => isPlain(message, dueOf(message, now)) && fitsBulk(message))
   )
-    return messages.map((message) => accept(core, message, false).id);
+    return messages.map((message) => accept(core, message, false));
   const first = core.envelopes.insertMany(messages);
   for (const { id, type, due } of messages) {
     core.added(due);
@@ -90,20 +92,25 @@ function isPlain(message: Accepting, due: number): boolean {
   );
 }
 
-function acceptDeclaration(core: Core, message: Accepting, made: Declaration): Accepted {
+function acceptDeclaration(
+  core: Core,
+  message: Accepting,
+  made: Declaration,
+  undos: Undo[] | undefined,
+): string {
   const before = core.recurrences.byId(message.id);
   const waiting =
     before === undefined
       ? undefined
       : core.envelopes.byId(occurrenceId(before.id, before.planned), before.planned);
   const id = declare(core, message, made, before);
-  const undo = (): void => {
+  undos?.push(() => {
     core.recurrences.delete(id);
     if (before !== undefined) core.recurrences.put(before);
     if (waiting !== undefined && core.envelopes.at(waiting) === undefined) core.envelopes.insert(waiting);
     core.rolledBack();
-  };
-  return { id, undo };
+  });
+  return id;
 }
 
 /**
@@ -161,35 +168,28 @@ export function isKnown(core: Core, id: string): boolean {
   return due !== undefined && (core.envelopes.byId(id, due) !== undefined || core.letters.has(id));
 }
 
-function resolveKey(
-  core: Core,
-  message: Accepting,
-  key: string,
-): { kept: string | undefined; undo: Undo | undefined } {
+/** Makes the key free for a message, unless it keeps the one that has it: the id of that one. */
+function resolveKey(core: Core, message: Accepting, key: string, undos?: Undo[]): string | undefined {
   const holder = core.envelopes.byKey(message.type, key);
-  if (holder === undefined) return { kept: undefined, undo: undefined };
+  if (holder === undefined) return undefined;
   if (core.runs(holder.id)) {
     // A message that runs holds no key; its row gives it up when somebody wants it.
     core.envelopes.releaseKey(holder);
-    return {
-      kept: undefined,
-      undo: () => {
-        core.envelopes.delete(holder);
-        core.envelopes.insert(holder);
-      },
-    };
+    undos?.push(() => {
+      core.envelopes.delete(holder);
+      core.envelopes.insert(holder);
+    });
+    return undefined;
   }
-  if (message.ifPending !== "replace") return { kept: holder.id, undo: undefined };
+  if (message.ifPending !== "replace") return holder.id;
   core.envelopes.delete(holder);
   core.changed(1);
   core.raise({ event: "replaced", id: holder.id, type: holder.type, by: message.id });
-  return {
-    kept: undefined,
-    undo: () => {
-      core.envelopes.insert(holder);
-      core.added(holder.due);
-    },
-  };
+  undos?.push(() => {
+    core.envelopes.insert(holder);
+    core.added(holder.due);
+  });
+  return undefined;
 }
 
 /** Writes a message that came by an outbox: whether it is a repeat was decided by its number. */
@@ -211,7 +211,7 @@ export function acceptFromOutbox(core: Core, message: Accepting): void {
 function park(core: Core, message: Accepting): void {
   if (isKnown(core, message.id)) return;
   const now = clockNow();
-  const kept = message.key === undefined ? undefined : resolveKey(core, message, message.key).kept;
+  const kept = message.key === undefined ? undefined : resolveKey(core, message, message.key);
   if (kept !== undefined) {
     core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: kept });
     return;

@@ -122,6 +122,16 @@ export class Attempt {
     this.#written = [];
   }
 
+  /**
+   * Its outcome is written. The async context of its handler keeps the attempt, for as long as anything
+   * that was left behind does and then until the garbage is collected; it need not keep all that was run.
+   */
+  release(): void {
+    this.#onWait = undefined;
+    this.#buffered = [];
+    this.#written = [];
+  }
+
   /** Counts sends against the attempt's cap, all or none. @throws {AttemptFullError} */
   count(outgoings: readonly Outgoing[]): void {
     const messages = this.#messages + outgoings.length;

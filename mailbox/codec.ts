@@ -26,7 +26,7 @@ export const VOID_PAYLOAD: string = superjson.stringify(undefined);
 export function encodePayload(value: unknown): string {
   if (value === undefined) return VOID_PAYLOAD;
   try {
-    if (isPlainJson(value, 0, { list: [], set: undefined })) return `{"json":${JSON.stringify(value)}}`;
+    if (isPlainJson(value)) return JSON.stringify({ json: value });
   } catch {
     // A getter or a proxy threw; the careful walk below meets it again and says where.
   }
@@ -99,17 +99,33 @@ const MAX_PLAIN_DEPTH = 100;
  * Set, an object recorded only after its parts, so that a flat one never is) are measured. A cycle
  * ends by the depth.
  */
-function isPlainJson(value: unknown, depth: number, met: Met): boolean {
-  if (typeof value === "string" || typeof value === "boolean" || value === null) return true;
+function isPlainJson(value: unknown): boolean {
+  return isPlainLeaf(value) || (isObject(value) && isPlainTree(value, 0, undefined));
+}
+
+function isPlainLeaf(value: unknown): boolean {
   if (typeof value === "number") return Number.isFinite(value) && (value !== 0 || 1 / value > 0);
-  if (typeof value !== "object" || depth > MAX_PLAIN_DEPTH) return false;
+  return typeof value === "string" || typeof value === "boolean" || value === null;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** @param met undefined for the payload itself */
+function isPlainTree(value: object, depth: number, met: Met | undefined): boolean {
+  if (depth > MAX_PLAIN_DEPTH) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
+  let metBelow = met;
   if (prototype === Object.prototype || prototype === null) {
     const record = value as Record<string, unknown>;
     if (record["toJSON"] !== undefined || Object.getOwnPropertySymbols(record).length !== 0) return false;
     for (const key in record) {
       if (key === "__proto__" || key === "constructor" || key === "prototype") return false;
-      if (!isPlainJson(record[key], depth + 1, met)) return false;
+      const part = record[key];
+      if (isPlainLeaf(part)) continue;
+      metBelow ??= { list: [], set: undefined };
+      if (!isObject(part) || !isPlainTree(part, depth + 1, metBelow)) return false;
     }
   } else if (prototype === Array.prototype && Array.isArray(value)) {
     const array: readonly unknown[] = value;
@@ -117,12 +133,15 @@ function isPlainJson(value: unknown, depth: number, met: Met): boolean {
     if (Object.keys(array).length !== array.length || Object.getOwnPropertySymbols(array).length !== 0)
       return false;
     for (let index = 0; index < array.length; index += 1) {
-      if (!isPlainJson(array[index], depth + 1, met)) return false;
+      const part = array[index];
+      if (isPlainLeaf(part)) continue;
+      metBelow ??= { list: [], set: undefined };
+      if (!isObject(part) || !isPlainTree(part, depth + 1, metBelow)) return false;
     }
   } else {
     return false;
   }
-  return depth === 0 || !isMet(value, met);
+  return met === undefined || !isMet(value, met);
 }
 
 function isMet(value: object, met: Met): boolean {

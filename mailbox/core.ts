@@ -56,7 +56,8 @@ export class Core {
   delivered = 0;
   failed = 0;
   healed = 0;
-  readonly #config: () => Config;
+  readonly #readConfig: () => Config;
+  #config: Config | undefined;
   #isReady = false;
   #steps = 0;
   #isFlushPlanned = false;
@@ -69,7 +70,7 @@ export class Core {
     this.env = env;
     this.storage = ctx.storage;
     this.className = className;
-    this.#config = config;
+    this.#readConfig = config;
     const sql = sqlOf(ctx.storage);
     this.savepoint = new Savepoint(ctx.storage);
     this.envelopes = new EnvelopeStore(sql, (count) => this.removed(count));
@@ -77,7 +78,7 @@ export class Core {
     this.letters = new DeadLetterStore(sql);
     this.outbox = new OutboxStore(sql);
     this.meta = new MetaStore(sql);
-    this.events = new Events(ctx.id, () => this.#config().onEvent);
+    this.events = new Events(ctx.id, () => this.config.onEvent);
     this.wake = new Wake(
       realAlarm(ctx.storage),
       () => this.head(),
@@ -85,8 +86,9 @@ export class Core {
     );
   }
 
+  /** Read at the first verb or wake: what a subclass sets in its fields is there by then. */
   get config(): Config {
-    return this.#config();
+    return (this.#config ??= this.#readConfig());
   }
 
   get paused(): boolean {
@@ -203,11 +205,16 @@ export class Core {
     try {
       return act();
     } catch (error) {
-      if (error instanceof MailboxError || schemaVersion(this.storage.sql) > 0) throw error;
-      this.wiped();
-      this.ready();
+      this.survive(error);
       return act();
     }
+  }
+
+  /** For a hot path, which can do without the closure. @throws the error itself, when it had another cause */
+  survive(error: unknown): void {
+    if (error instanceof MailboxError || schemaVersion(this.storage.sql) > 0) throw error;
+    this.wiped();
+    this.ready();
   }
 
   /** A row was added that is due at `due`. */

@@ -1,7 +1,7 @@
 // One mailbox, put together: which part knows which, how it starts, and which commit a send joins.
 // The façade above it has the names and the docs; the parts below have the work.
 
-import { accept, acceptAll } from "./accept.ts";
+import { accept, acceptAll, type Undo } from "./accept.ts";
 import { addressOf } from "./address.ts";
 import type { Attempt, Outgoing } from "./attempt.ts";
 import { after, now as clockNow } from "./clock.ts";
@@ -68,7 +68,12 @@ export class Engine {
       return out.message.id;
     }
     attempt?.count([out]);
-    return this.core.surviving(() => this.#write(out, attempt, now));
+    try {
+      return this.#write(out, attempt, now);
+    } catch (error) {
+      this.core.survive(error);
+      return this.#write(out, attempt, now);
+    }
   }
 
   /** Sends many, all or none. */
@@ -106,20 +111,23 @@ export class Engine {
   }
 
   #write(out: Outgoing, attempt: Attempt | undefined, now: number): string {
+    if (attempt === undefined) return this.#put(out, now);
     const { events } = this.core;
-    const mark = events.mark;
-    const { id, undo } =
-      out.to === "other"
-        ? this.outbox.write(out.target, out.message)
-        : accept(this.core, out.message, false, now);
-    if (attempt !== undefined) {
-      const raised = events.since(mark);
-      attempt.wrote(out, () => {
-        undo?.();
-        events.retract(raised);
-      });
-    }
+    const { mark } = events;
+    const undos: Undo[] = [];
+    const id = this.#put(out, now, undos);
+    const raised = events.since(mark);
+    attempt.wrote(out, () => {
+      for (const undo of undos.toReversed()) undo();
+      events.retract(raised);
+    });
     return id;
+  }
+
+  #put(out: Outgoing, now: number, undos?: Undo[]): string {
+    return out.to === "other"
+      ? this.outbox.write(out.target, out.message, undefined, undos)
+      : accept(this.core, out.message, false, now, undos);
   }
 
   /**

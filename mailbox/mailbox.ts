@@ -11,7 +11,7 @@ import { pause, resume } from "./pause.ts";
 import { purge, purgeAll, redrive, redriveAll, type RedriveOptions, repairOf } from "./redrive.ts";
 import { makeSends } from "./sends.ts";
 import { SelfRef } from "./self-ref.ts";
-import { type Config, type MailboxOptions, parseConfig } from "./settings.ts";
+import { type MailboxOptions, parseConfig } from "./settings.ts";
 import { destroy, type MailboxStats, statsOf } from "./stats.ts";
 import { cancel, get, parseTarget, reschedule } from "./target.ts";
 import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs.ts";
@@ -55,11 +55,9 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     options: MailboxOptions<M> | (() => MailboxOptions<M>),
     className = "DurableObject",
   ) {
-    let config: Config | undefined;
-    const engine = new Engine(ctx, env, className, () => {
-      config ??= parseConfig(typeof options === "function" ? options() : options);
-      return config;
-    });
+    const engine = new Engine(ctx, env, className, () =>
+      parseConfig(typeof options === "function" ? options() : options),
+    );
     this.#engine = engine;
     const sends = makeSends<M, "sync">({
       one: (make) => {

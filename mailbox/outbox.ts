@@ -47,12 +47,18 @@ export class Outbox {
     core.onForget(() => this.#forget());
   }
 
-  /** Writes a row in the present commit. Room was checked when the send was made. */
+  /**
+   * Writes a row in the present commit. Room was checked when the send was made.
+   *
+   * @param undos is given what takes it back, inside the same transaction
+   * @returns the id of the message
+   */
   write(
     target: string,
     message: Accepting,
     earlier: Pick<OutboxOptions, "history" | "earlierAttempts"> = {},
-  ): { id: string; undo: () => void } {
+    undos?: (() => void)[],
+  ): string {
     const lane = this.#lane(target);
     const n = lane.last + 1;
     this.#core.outbox.insert({
@@ -68,17 +74,15 @@ export class Outbox {
     lane.rows += 1;
     if (!this.#ready.has(target) && !this.#later.has(target)) this.#sort(target, lane);
     this.#core.wake.arm(Math.max(lane.nextTry, clockNow()));
-    return {
-      id: message.id,
-      // The number is not given again: a gap means nothing to the receiver.
-      undo: () => {
-        // Before the row is gone: a lane that was forgotten counts those on disk.
-        const present = this.#lane(target);
-        if (!this.#core.outbox.delete(target, n)) return;
-        present.rows -= 1;
-        this.#sort(target, present);
-      },
-    };
+    // The number is not given again: a gap means nothing to the receiver.
+    undos?.push(() => {
+      // Before the row is gone: a lane that was forgotten counts those on disk.
+      const present = this.#lane(target);
+      if (!this.#core.outbox.delete(target, n)) return;
+      present.rows -= 1;
+      this.#sort(target, present);
+    });
+    return message.id;
   }
 
   /** @throws {OutboxFullError} when `more` rows would be over the bound of one target */

@@ -31,6 +31,7 @@ export async function settleLater(
     writeEnd(core, outbox, run, result);
   } finally {
     core.running = undefined;
+    run.attempt.release();
   }
 }
 

@@ -100,6 +100,7 @@ export class SyncRun implements Closing {
   #committed(): undefined {
     this.#run.committed?.();
     this.#core.running = undefined;
+    this.#run.attempt.release();
   }
 }
 
