@@ -86,6 +86,13 @@ export class Ours extends DurableObject<Env> {
     return this.mailbox.call(call);
   }
 
+  /** A first wake, as an object in use has behind it: a later one is not taken for the re-run of a crash. */
+  async wakeOnce(): Promise<void> {
+    const done = this.#waitFor(1, false);
+    this.mailbox.send("noop", {});
+    await done;
+  }
+
   /** Sends n messages for a later time in one request; milliseconds. */
   async enqueue(spec: Spec): Promise<number> {
     this.ping();
@@ -107,7 +114,7 @@ export class Ours extends DurableObject<Env> {
 
   /** Sends n messages that are due and wait, because the mailbox is paused. */
   async fill(spec: Spec): Promise<void> {
-    await this.#firstWake();
+    await this.wakeOnce();
     const value = payloadOf(spec.payload, this.env.WEBHOOK);
     this.mailbox.pause();
     for (const [index, due] of dueTimes(spec.order, spec.n, Date.now() - 1).entries()) {
@@ -126,7 +133,7 @@ export class Ours extends DurableObject<Env> {
 
   /** n recurrences, due at the same moment: milliseconds for one occurrence of each. */
   async recurrences(n: number): Promise<number> {
-    await this.#firstWake();
+    await this.wakeOnce();
     const startAt = Date.now() + 1_500;
     for (let index = 0; index < n; index += 1)
       this.mailbox.sendEvery("10 hours", "noop", { n: index }, { key: `k${index}`, startAt });
@@ -172,13 +179,6 @@ export class Ours extends DurableObject<Env> {
 
   rows(): Rows | undefined {
     return this.#meter?.take();
-  }
-
-  /** A first wake, as an object in use has behind it: a later one is not taken for the re-run of a crash. */
-  async #firstWake(): Promise<void> {
-    const done = this.#waitFor(1, false);
-    this.mailbox.send("noop", {});
-    await done;
   }
 
   #waitFor(n: number, isTimed: boolean): Promise<number> {
