@@ -72,10 +72,15 @@ export class Runtime {
     writeFileSync(join(folder, "webhook.json"), JSON.stringify(webhook));
     writeFileSync(
       file,
-      workerdConfig(join(folder, "data"), names, [
-        `(name = "WEBHOOK", json = embed "webhook.json")`,
-        ...bindings.map((name) => `(name = "${name}", durableObjectNamespace = "${classes[name]}")`),
-      ]),
+      workerdConfig(
+        join(folder, "data"),
+        names,
+        [
+          `(name = "WEBHOOK", json = embed "webhook.json")`,
+          ...bindings.map((name) => `(name = "${name}", durableObjectNamespace = "${classes[name]}")`),
+        ],
+        ["--expose-gc"],
+      ),
     );
     const { child, port: started } = startWorkerd(file, log);
     const port = await started;

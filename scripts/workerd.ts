@@ -41,8 +41,14 @@ export async function bundleFor(entry: string, options: object = {}): Promise<Ui
  *
  * @param classes the classes of its objects, each with its own namespace
  * @param bindings lines of the Worker's bindings
+ * @param v8Flags for the engine
  */
-export function workerdConfig(data: string, classes: readonly string[], bindings: readonly string[]): string {
+export function workerdConfig(
+  data: string,
+  classes: readonly string[],
+  bindings: readonly string[],
+  v8Flags: readonly string[] = [],
+): string {
   const namespaces = classes.map(
     (name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`,
   );
@@ -55,6 +61,7 @@ const config :Workerd.Config = (
     (name = "disk", disk = (path = ${JSON.stringify(data)}, writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+  v8Flags = ${JSON.stringify(v8Flags)},
 );
 
 const worker :Workerd.Worker = (
