@@ -7,8 +7,8 @@ import { formatOptions } from "./columns.ts";
 import type { Sql } from "./schema.ts";
 import { Acks } from "./store-acks.ts";
 import { insertPlainRows, knownIds, type PlainRow } from "./store-bulk.ts";
-
-const COLUMNS = "parked, due, id, type, payload, attempt, moved, key, recurrence, options, history";
+import { DueRows } from "./store-due.ts";
+import { COLUMNS, fromRaw, type Raw, takeUntil } from "./store-rows.ts";
 
 /** The key of a row. */
 export interface Place {
@@ -17,42 +17,13 @@ export interface Place {
   readonly id: string;
 }
 
-type Raw = [
-  number,
-  number,
-  string,
-  string,
-  string,
-  number,
-  number,
-  string | null,
-  string | null,
-  string | null,
-  string | null,
-];
-
-function fromRaw(raw: Raw): Envelope {
-  return {
-    parked: raw[0],
-    due: raw[1],
-    id: raw[2],
-    type: raw[3],
-    payload: raw[4],
-    attempt: raw[5],
-    moved: raw[6] === 1 ? 1 : 0,
-    key: raw[7],
-    recurrence: raw[8],
-    options: raw[9],
-    history: raw[10],
-  };
-}
-
 export class EnvelopeStore {
   readonly #sql: Sql;
   /** The due time of the first message that waits, or Infinity; undefined when it has to be read. */
   #head: number | undefined;
   #hasParked = true;
   readonly #acks: Acks;
+  readonly #due: DueRows;
   /** The due time of the last row of the last page: it holds until the next one, as a page goes on after a wait. */
   #pageEnd = Number.NEGATIVE_INFINITY;
   readonly #onAcked: (count: number) => void;
@@ -61,6 +32,7 @@ export class EnvelopeStore {
   constructor(sql: Sql, onAcked: (count: number) => void = () => {}) {
     this.#sql = sql;
     this.#acks = new Acks(sql);
+    this.#due = new DueRows(sql);
     this.#onAcked = onAcked;
   }
 
@@ -234,14 +206,7 @@ export class EnvelopeStore {
    */
   due(now: number, count: number, maxUnits: number): Envelope[] {
     this.settleAcks();
-    const cursor = this.#sql
-      .exec(
-        `SELECT ${COLUMNS} FROM _mailbox_envelopes WHERE parked = 0 AND due <= ? ORDER BY due, id LIMIT ?`,
-        now,
-        count,
-      )
-      .raw<Raw>();
-    const rows = takeUntil(cursor, maxUnits, (row) => row.payload.length);
+    const rows = this.#due.page(now, count, maxUnits);
     this.#pageEnd = rows.at(-1)?.due ?? Number.NEGATIVE_INFINITY;
     return rows;
   }
@@ -277,7 +242,7 @@ export class EnvelopeStore {
         count,
       )
       .raw<Raw>();
-    return takeUntil(cursor, units, (row) => row.payload.length);
+    return takeUntil(cursor, units);
   }
 
   /** A page of parked messages, the longest parked first. */
@@ -294,7 +259,7 @@ export class EnvelopeStore {
         count,
       )
       .raw<Raw>();
-    return takeUntil(cursor, units, (row) => row.payload.length);
+    return takeUntil(cursor, units);
   }
 
   parkedTypes(): string[] {
@@ -347,22 +312,6 @@ export class EnvelopeStore {
     const [raw] = [...this.#sql.exec(statement, ...bindings).raw<Raw>()];
     return raw === undefined ? undefined : fromRaw(raw);
   }
-}
-
-function takeUntil(
-  cursor: IterableIterator<Raw>,
-  maxUnits: number,
-  size: (row: Envelope) => number,
-): Envelope[] {
-  const rows: Envelope[] = [];
-  let units = 0;
-  for (const raw of cursor) {
-    const row = fromRaw(raw);
-    rows.push(row);
-    units += size(row);
-    if (units >= maxUnits) break;
-  }
-  return rows;
 }
 
 /** The row of a newly accepted message. */
