@@ -29,11 +29,18 @@ const NEAR_BYTES = 5_000;
 
 install();
 const folder = mkdtempSync(join(tmpdir(), "durable-mailbox-bench-"));
-try {
-  await main();
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+// Also when it ends in the middle, by an error or by Ctrl-C: no process and no folder stays.
+process.on("exit", () => {
+  Runtime.killAll();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const)
+  process.on(signal, () => process.exit(code));
+await main();
 
 async function main(): Promise<void> {
   const started = performance.now();

@@ -49,12 +49,19 @@ export async function sizeOf(entry: string): Promise<{ readonly bytes: number; r
 const classes = { FLOOR: "Floor", OURS: "Ours", AGENTS: "AgentsContestant", ACTORS: "ActorsContestant" };
 
 export class Runtime {
+  static readonly #running = new Set<ChildProcess>();
+
   readonly #process: ChildProcess;
   readonly #url: string;
 
   private constructor(child: ChildProcess, url: string) {
     this.#process = child;
     this.#url = url;
+  }
+
+  /** For the end of this process, which waits for nothing. */
+  static killAll(): void {
+    for (const child of Runtime.#running) child.kill("SIGKILL");
   }
 
   /** Starts workerd with a bundle, its data in `folder`; resolves when it listens. */
@@ -83,6 +90,8 @@ export class Runtime {
       ),
     );
     const { child, port: started } = startWorkerd(file, log);
+    Runtime.#running.add(child);
+    child.once("exit", () => Runtime.#running.delete(child));
     const port = await started;
     if (port === undefined) throw new Error(`workerd did not start:\n${readFileSync(log, "utf8")}`);
     const runtime = new Runtime(child, `http://127.0.0.1:${port}/`);
