@@ -83,7 +83,11 @@ async function main(): Promise<void> {
         write: await bench.one("drain", { ...spec, handler: "write", codec: "json" }),
         async: await bench.one("drain", { ...spec, handler: "async", codec: "none" }),
         failing: await bench.one("drain", { ...spec, handler: "fail", codec: "json" }, 5),
-        againstCommits: await bench.one("drain", { ...spec, handler: "noop", codec: "none", commits: true }),
+        againstCommits: await bench.one(
+          "drain",
+          { ...spec, handler: "noop", codec: "none", commits: true },
+          5,
+        ),
       };
     });
     await work("rows", () => bench.rows(1_000));
