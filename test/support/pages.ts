@@ -15,7 +15,6 @@ export interface SeenPage {
 
 type Raw = SqlStorageValue[];
 
-const PAYLOAD = 4;
 const pages: SeenPage[] = [];
 let isInstalled = false;
 
@@ -41,16 +40,16 @@ export async function watchPages(): Promise<void> {
           return cursor;
         const page: SeenPage = { limit: Number(bindings[1]), rows: 0, units: 0, lastUnits: 0 };
         pages.push(page);
-        return { raw: () => watched(cursor.raw<Raw>(), page) };
+        return { raw: () => watched(cursor.raw<Raw>(), cursor.columnNames.indexOf("payload"), page) };
       },
     });
   });
 }
 
-function* watched(rows: IterableIterator<Raw>, page: SeenPage): Generator<Raw> {
+function* watched(rows: IterableIterator<Raw>, payload: number, page: SeenPage): Generator<Raw> {
   for (const row of rows) {
     page.rows += 1;
-    page.lastUnits = (row[PAYLOAD] as string).length;
+    page.lastUnits = (row[payload] as string).length;
     page.units += page.lastUnits;
     yield row;
   }
