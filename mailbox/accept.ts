@@ -176,8 +176,8 @@ function resolveKey(core: Core, message: Accepting, key: string, undos?: Undo[])
     // A message that runs holds no key; its row gives it up when somebody wants it.
     core.envelopes.releaseKey(holder);
     undos?.push(() => {
-      core.envelopes.delete(holder);
-      core.envelopes.insert(holder);
+      // Unless it was cancelled meanwhile: then it has no row that could have its key back.
+      if (core.envelopes.delete(holder)) core.envelopes.insert(holder);
     });
     return undefined;
   }

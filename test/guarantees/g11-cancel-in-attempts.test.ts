@@ -59,6 +59,32 @@ describe("G11 Cancel is exact, from inside a handler", () => {
     });
   }
 
+  for (const isPromise of [false, true]) {
+    const end = isPromise ? "answers a promise that rejects" : "completes";
+
+    it(`a message that sends its own key and cancels itself does not come again when its plain handler ${end}`, async () => {
+      stopClockAhead();
+      const answers: boolean[] = [];
+      const box = actor((self) => ({
+        receive: {
+          again: (_, { id }) => {
+            self.sendIn(HOUR, "again", undefined, { key: "own", ifPending: "replace" });
+            answers.push(self.cancel(id));
+            return isPromise ? Promise.reject(new Error("no")) : undefined;
+          },
+        },
+        policy: { backoff: 1 },
+      }));
+      await box.ref.send("again", undefined, { key: "own" });
+      await box.drain();
+      moveClock(1_000);
+      await box.drain();
+      expect(answers).toEqual([true]);
+      // What a failed attempt has sent is discarded.
+      expect((await box.ref.stats()).pending).toBe(isPromise ? 0 : 1);
+    });
+  }
+
   it("a page-mate lives when the sync handler that cancelled it throws", async () => {
     let attempts = 0;
     const { box, ran } = await pageMates((self, victim) => {
