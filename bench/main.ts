@@ -11,6 +11,7 @@ import { createRequire } from "node:module";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { exitOnSignals } from "../scripts/signals.ts";
 import { targetTable, writeReport } from "./report.ts";
 import { growthOf, type Result } from "./result.ts";
 import { bundle, Runtime } from "./runtime.ts";
@@ -34,12 +35,7 @@ process.on("exit", () => {
   Runtime.killAll();
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
-for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-] as const)
-  process.on(signal, () => process.exit(code));
+exitOnSignals();
 await main();
 
 async function main(): Promise<void> {

@@ -118,12 +118,11 @@ export class Attempt {
   /** Failed or timed out: nothing that is left of it may use a verb. */
   end(): void {
     this.#state = "ended";
-    this.#buffered = [];
-    this.#written = [];
+    this.release();
   }
 
   /**
-   * Its outcome is written. The async context of its handler keeps the attempt, for as long as anything
+   * Its outcome is written, or it has failed. The async context of its handler keeps the attempt, for as long as anything
    * that was left behind does and then until the garbage is collected; it need not keep all that was run.
    */
   release(): void {

@@ -205,16 +205,11 @@ export class Core {
     try {
       return act();
     } catch (error) {
-      this.survive(error);
+      if (error instanceof MailboxError || schemaVersion(this.storage.sql) > 0) throw error;
+      this.wiped();
+      this.ready();
       return act();
     }
-  }
-
-  /** For a hot path, which can do without the closure. @throws the error itself, when it had another cause */
-  survive(error: unknown): void {
-    if (error instanceof MailboxError || schemaVersion(this.storage.sql) > 0) throw error;
-    this.wiped();
-    this.ready();
   }
 
   /** A row was added that is due at `due`. */

@@ -68,12 +68,7 @@ export class Engine {
       return out.message.id;
     }
     attempt?.count([out]);
-    try {
-      return this.#write(out, attempt, now);
-    } catch (error) {
-      this.core.survive(error);
-      return this.#write(out, attempt, now);
-    }
+    return this.core.surviving(() => this.#write(out, attempt, now));
   }
 
   /** Sends many, all or none. */

@@ -1,6 +1,7 @@
 // The sending half of the outbox: rows are written in the commit of whoever sends, numbered per
 // target. The relay takes them from there.
 
+import type { Undo } from "./accept.ts";
 import { readableAddress } from "./address.ts";
 import { now as clockNow } from "./clock.ts";
 import { isCount, isOptions } from "./columns.ts";
@@ -57,7 +58,7 @@ export class Outbox {
     target: string,
     message: Accepting,
     earlier: Pick<OutboxOptions, "history" | "earlierAttempts"> = {},
-    undos?: (() => void)[],
+    undos?: Undo[],
   ): string {
     const lane = this.#lane(target);
     const n = lane.last + 1;

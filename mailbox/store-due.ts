@@ -3,18 +3,21 @@
 
 import type { Envelope } from "./envelope.ts";
 import type { Sql } from "./schema.ts";
-import { COLUMNS, fromRaw, plainRow, type Raw, takeUntil } from "./store-rows.ts";
+import { COLUMNS, plainRow, type Raw, takeUntil } from "./store-rows.ts";
 
 /** Due, id, type, payload, and whether that is all. */
 type PlainRaw = [number, string, string, string, number];
 
 export class DueRows {
   readonly #sql: Sql;
+  readonly #whole: (row: Envelope) => Envelope | undefined;
   /** Whether the last page was of plain rows: the next one is likely to be the same. */
   #arePlain = true;
 
-  constructor(sql: Sql) {
+  /** @param whole reads a row of the page with all its columns */
+  constructor(sql: Sql, whole: (row: Envelope) => Envelope | undefined) {
     this.#sql = sql;
+    this.#whole = whole;
   }
 
   /**
@@ -54,15 +57,9 @@ export class DueRows {
       if (units >= maxUnits) break;
     }
     this.#arePlain = others.size === 0;
-    return this.#arePlain ? rows : rows.flatMap((row, index) => (others.has(index) ? this.#whole(row) : row));
-  }
-
-  /** The row of that place with all its columns. */
-  #whole({ due, id }: Envelope): Envelope[] {
-    const cursor = this.#sql
-      .exec(`SELECT ${COLUMNS} FROM _mailbox_envelopes WHERE parked = 0 AND due = ? AND id = ?`, due, id)
-      .raw<Raw>();
-    return [...cursor].map(fromRaw);
+    return this.#arePlain
+      ? rows
+      : rows.flatMap((row, index) => (others.has(index) ? (this.#whole(row) ?? []) : row));
   }
 }
 

@@ -8,7 +8,7 @@ import type { Sql } from "./schema.ts";
 import { Acks } from "./store-acks.ts";
 import { insertPlainRows, knownIds, type PlainRow } from "./store-bulk.ts";
 import { DueRows } from "./store-due.ts";
-import { COLUMNS, fromRaw, type Raw, takeUntil } from "./store-rows.ts";
+import { COLUMNS, fromRaw, plainRow, type Raw, takeUntil } from "./store-rows.ts";
 
 /** The key of a row. */
 export interface Place {
@@ -32,7 +32,7 @@ export class EnvelopeStore {
   constructor(sql: Sql, onAcked: (count: number) => void = () => {}) {
     this.#sql = sql;
     this.#acks = new Acks(sql);
-    this.#due = new DueRows(sql);
+    this.#due = new DueRows(sql, (place) => this.at(place));
     this.#onAcked = onAcked;
   }
 
@@ -317,16 +317,9 @@ export class EnvelopeStore {
 /** The row of a newly accepted message. */
 export function acceptedRow(message: Accepting, due: number): Envelope {
   return {
-    parked: 0,
-    due,
-    id: message.id,
-    type: message.type,
-    payload: message.payload,
-    attempt: 0,
+    ...plainRow(due, message.id, message.type, message.payload),
     moved: due === message.due && message.moved === undefined ? 0 : 1,
     key: message.key ?? null,
-    recurrence: null,
     options: formatOptions(message.options),
-    history: null,
   };
 }

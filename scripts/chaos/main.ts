@@ -14,6 +14,7 @@ import { readFlags } from "./flags.ts";
 import { makePlan } from "./plan.ts";
 import { Run } from "./run.ts";
 import { Runtime } from "./runtime.ts";
+import { exitOnSignals } from "../signals.ts";
 
 const SHOWN = 50;
 
@@ -33,12 +34,7 @@ process.on("exit", () => {
   runtime?.killNow();
   if (!isKept) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
-for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-  ["SIGHUP", 129],
-] as const)
-  process.on(signal, () => process.exit(code));
+exitOnSignals();
 
 const started = performance.now();
 const say = (text: string): void =>
