@@ -2,7 +2,7 @@
 // holds no logic of its own.
 
 import { DurableObject } from "cloudflare:workers";
-import type { AnyNamespace, RefOptions } from "../mailbox/address.ts";
+import type { AnyNamespace, RefOptions } from "../mailbox/internal.ts";
 import {
   type ActorRef,
   Mailbox,

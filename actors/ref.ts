@@ -1,8 +1,7 @@
 // `ref`: a typed handle on an actor, from anywhere that holds a namespace.
 
-import { type AnyNamespace, checkTarget, type RefOptions, stubIn } from "../mailbox/address.ts";
 import type { Ref } from "../mailbox/index.ts";
-import { RemoteRef } from "../mailbox/remote.ts";
+import { type AnyNamespace, checkTarget, type RefOptions, RemoteRef, stubIn } from "../mailbox/internal.ts";
 import type { CarriesSome, MapOf } from "./carries.ts";
 
 /**

@@ -1,10 +1,10 @@
 // The core without the base class: `Mailbox` for any Durable Object, and everything that it gives and takes.
 
-export { CHANNEL, type EventMessage, type MailboxEvent, type PublishedEvent } from "./events.ts";
-export type { RefOptions } from "./address.ts";
-export type { DeadLetter } from "./letter.ts";
-export type { Delivery, Reply } from "./delivery.ts";
-export type { AttemptRecord, DeadLetterReason, From, IfPending, StoredError } from "./envelope.ts";
+export { CHANNEL, type EventMessage, type MailboxEvent, type PublishedEvent } from "./host/events.ts";
+export type { RefOptions } from "./outbox/address.ts";
+export type { DeadLetter } from "./message/letter.ts";
+export type { Delivery, Reply } from "./host/delivery.ts";
+export type { AttemptRecord, DeadLetterReason, From, IfPending, StoredError } from "./message/envelope.ts";
 export {
   MailboxError,
   UnknownTypeError,
@@ -37,7 +37,8 @@ export {
   NonRetryableError,
   type MailboxErrorCode,
 } from "./errors.ts";
-export type { Recurrence, RecurrenceOptions } from "./every.ts";
+export type { Recurrence } from "./lifecycle/recurrence.ts";
+export type { RecurrenceOptions } from "./message/recurrence-options.ts";
 export {
   type Handle,
   type HandlerOptions,
@@ -45,17 +46,17 @@ export {
   type Receive,
   validated,
   type Validated,
-} from "./handlers.ts";
+} from "./host/handlers.ts";
 export { Mailbox } from "./mailbox.ts";
-export type { TypeOf, VoidTypeOf } from "./messages.ts";
-export type { ActorRef } from "./outbox-ref.ts";
-export type { SendEntry, SendOptions } from "./outgoing.ts";
-export type { Every, Missed } from "./recurrence.ts";
-export type { RedriveOptions } from "./redrive.ts";
-export type { Ref } from "./remote.ts";
-export type { Backoff, Policy } from "./retry.ts";
-export type { MailboxOptions, OnDeadLetter, Retention, Settings } from "./settings.ts";
-export type { MailboxStats } from "./stats.ts";
-export type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs.ts";
-export type { DeadLetterFilter, OutboxMessage, Page, PageOptions, PendingMessage } from "./views.ts";
-export type { Duration, Moment } from "./when.ts";
+export type { TypeOf, VoidTypeOf } from "./message/message-map.ts";
+export type { ActorRef } from "./verbs/outbox-ref.ts";
+export type { SendEntry, SendOptions } from "./message/send-options.ts";
+export type { Every, Missed } from "./time/rule.ts";
+export type { RedriveOptions } from "./verbs/redrive.ts";
+export type { Ref } from "./verbs/remote-ref.ts";
+export type { Backoff, Policy } from "./message/policy.ts";
+export type { MailboxOptions, OnDeadLetter, Retention, Settings } from "./host/settings.ts";
+export type { MailboxStats } from "./verbs/operate.ts";
+export type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs/verbs.ts";
+export type { DeadLetterFilter, OutboxMessage, Page, PageOptions, PendingMessage } from "./verbs/lists.ts";
+export type { Duration, Moment } from "./time/duration.ts";

@@ -1,20 +1,21 @@
 // The mailbox of one object, as its host holds it: every verb, at once and in the commit of the caller.
 
-import { type AnyNamespace, checkTarget, formatAddress, isSelf, type RefOptions } from "./address.ts";
-import { answerCall } from "./call.ts";
-import { now as clockNow } from "./clock.ts";
-import { type DeadLetter, readable, storedLetter } from "./letter.ts";
-import { Engine } from "./engine.ts";
-import type { Recurrence } from "./every.ts";
-import { type ActorRef, OutboxRef } from "./outbox-ref.ts";
-import { pause, resume } from "./pause.ts";
-import { purge, purgeAll, redrive, redriveAll, type RedriveOptions, repairOf } from "./redrive.ts";
-import { makeSends } from "./sends.ts";
-import { SelfRef } from "./self-ref.ts";
-import { type MailboxOptions, parseConfig } from "./settings.ts";
-import { destroy, type MailboxStats, statsOf } from "./stats.ts";
-import { cancel, get, parseTarget, reschedule } from "./target.ts";
-import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs.ts";
+import { type AnyNamespace, checkTarget, formatAddress, isSelf, type RefOptions } from "./outbox/address.ts";
+import { answerCall } from "./verbs/serve.ts";
+import { now as clockNow } from "./time/clock.ts";
+import { type DeadLetter, readable, storedLetter } from "./message/letter.ts";
+import { Engine } from "./verbs/submit.ts";
+import type { Recurrence } from "./lifecycle/recurrence.ts";
+import { type ActorRef, OutboxRef } from "./verbs/outbox-ref.ts";
+import { pause, resume } from "./verbs/pause.ts";
+import { purge, purgeAll, redrive, redriveAll, type RedriveOptions, repairOf } from "./verbs/redrive.ts";
+import { makeSends } from "./verbs/send.ts";
+import { SelfRef } from "./verbs/self-ref.ts";
+import { type MailboxOptions, parseConfig } from "./host/settings.ts";
+import { destroy, type MailboxStats, statsOf } from "./verbs/operate.ts";
+import { cancel, get, reschedule } from "./verbs/cancel.ts";
+import { parseTarget } from "./message/selector.ts";
+import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs/verbs.ts";
 import {
   type DeadLetterFilter,
   lettersPage,
@@ -26,8 +27,8 @@ import {
   type PendingMessage,
   pendingPage,
   recurrencesPage,
-} from "./views.ts";
-import { type Moment, parseMoment } from "./when.ts";
+} from "./verbs/lists.ts";
+import { type Moment, parseMoment } from "./time/duration.ts";
 
 /**
  * A persistent, time-ordered mailbox in the storage of a Durable Object.

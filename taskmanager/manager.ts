@@ -2,8 +2,7 @@
 // a message of the one type `task`, a recurring one a recurrence under a key of its own.
 
 import { nanoid } from "nanoid";
-import { dateOf } from "../mailbox/clock.ts";
-import { recurrenceId } from "../mailbox/ids.ts";
+import { dateOf, recurrenceId } from "../mailbox/internal.ts";
 import type { Delivery, Mailbox, Policy } from "../mailbox/index.ts";
 import type {
   PointInTime,

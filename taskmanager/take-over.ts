@@ -5,9 +5,8 @@
 // It looks at every start, not once: an object that went back to do-taskmanager for a while and comes
 // again has new entries.
 
-import { dateOf, now as clockNow } from "../mailbox/clock.ts";
 import { type Mailbox, MailboxError } from "../mailbox/index.ts";
-import { MAX_AHEAD_MS } from "../mailbox/when.ts";
+import { dateOf, MAX_AHEAD_MS, now as clockNow } from "../mailbox/internal.ts";
 import type { Before, StoredTask, TaskMessages } from "./task.ts";
 
 const PREFIX = "$$_tasks";

@@ -40,6 +40,30 @@ const alarmCalls: ReadonlySet<string> = new Set(["setAlarm", "getAlarm", "delete
 /** Folders from the lowest to the highest; a file may import from its own and from lower ones. */
 const layers: readonly string[] = ["mailbox", "actors", "taskmanager", "examples", "test"];
 
+/**
+ * The ground, the rooms and the door of `mailbox/`, from the lowest to the highest. A room may import from
+ * itself and from lower ones. `door` names the only files by which higher ones come in; without it, all are.
+ */
+const rooms: readonly { readonly name: string; readonly door?: readonly string[] }[] = [
+  { name: "json.ts" },
+  { name: "errors.ts" },
+  { name: "time", door: ["clock.ts", "duration.ts", "rule.ts"] },
+  { name: "payload", door: ["codec.ts"] },
+  { name: "message" },
+  { name: "store" },
+  { name: "host" },
+  { name: "lifecycle" },
+  { name: "outbox", door: ["outbox.ts", "relay.ts", "inbox.ts", "address.ts"] },
+  { name: "delivery", door: ["drain.ts", "deliver.ts"] },
+  { name: "verbs" },
+  { name: "mailbox.ts" },
+  { name: "index.ts" },
+  { name: "internal.ts" },
+];
+
+/** What the other folders may import of `mailbox/`: what everybody gets, and what only they do. */
+const entries: readonly string[] = ["index.ts", "internal.ts"];
+
 /** Platform modules that a layer may import, beside the dependencies in package.json. */
 const platform: Readonly<Record<string, readonly string[]>> = {
   mailbox: ["node:async_hooks", "node:diagnostics_channel"],
@@ -94,6 +118,18 @@ const noExportAll: Rule = {
   }),
 };
 
+/** A visitor of whatever names another module: imports, re-exports, dynamic imports, imports of types. */
+function everyImport(check: (node: Node, source: Node | null | undefined) => void): Visitor {
+  const visit = (node: Node): void => check(node, node.source);
+  return {
+    ImportDeclaration: visit,
+    ExportNamedDeclaration: visit,
+    ExportAllDeclaration: visit,
+    ImportExpression: visit,
+    TSImportType: visit,
+  };
+}
+
 /** Imports go down the layers, and to declared dependencies only. */
 const importsDownwards: Rule = {
   create(context) {
@@ -117,7 +153,8 @@ const importsDownwards: Rule = {
         }
         return;
       }
-      const target = layerOf(context.cwd, resolve(dirname(context.filename), name));
+      const path = resolve(dirname(context.filename), name);
+      const target = layerOf(context.cwd, path);
       if (target === undefined || layers.indexOf(target) > layers.indexOf(layer)) {
         report(
           context,
@@ -126,15 +163,45 @@ const importsDownwards: Rule = {
         );
       }
     };
-    return {
-      ImportDeclaration: (node) => check(node, node.source),
-      ExportNamedDeclaration: (node) => check(node, node.source),
-      ExportAllDeclaration: (node) => check(node, node.source),
-      ImportExpression: (node) => check(node, node.source),
-      TSImportType: (node) => check(node, node.source),
-    };
+    return everyImport(check);
   },
 };
+
+/** Inside `mailbox/` a room imports only rooms below it, by their doors; from outside, only the entries are open. */
+const roomsDownwards: Rule = {
+  create(context) {
+    const [layer, ...own] = partsOf(context.cwd, context.filename);
+    const check = (node: Node, source: Node | null | undefined): void => {
+      const name = source?.value;
+      if (typeof name !== "string" || !name.startsWith(".")) return;
+      const [folder, ...path] = partsOf(context.cwd, resolve(dirname(context.filename), name));
+      if (folder !== "mailbox") return;
+      const problem = layer === "mailbox" ? climb(own, path) : bypass(path);
+      if (problem !== undefined) report(context, node, `"${name}": ${problem}`);
+    };
+    return everyImport(check);
+  },
+};
+
+/** What is wrong with an import from one file of `mailbox/` to another, both as parts of their paths. */
+function climb(from: readonly string[], to: readonly string[]): string | undefined {
+  const [own, other] = [from, to].map(([name]) => rooms.findIndex((room) => room.name === name));
+  const room = other === undefined ? undefined : rooms[other];
+  if (own === undefined || own < 0)
+    return `mailbox/${from[0]} is no room: name it in scripts/lint/architecture.ts.`;
+  if (other === undefined || room === undefined)
+    return `mailbox/${to[0]} is no room: name it in scripts/lint/architecture.ts.`;
+  if (other > own) return `the room ${room.name} is above ${from[0]}; rooms import only rooms below them.`;
+  if (other < own && room.door !== undefined && !room.door.includes(to.slice(1).join("/")))
+    return `the door of ${room.name} is ${room.door.join(", ")}.`;
+  return undefined;
+}
+
+function bypass([entry]: readonly string[]): string | undefined {
+  return entry !== undefined && entries.includes(entry)
+    ? undefined
+    : `from outside, mailbox/ is imported by ${entries.join(" or ")}.`;
+}
 
 export default {
   meta: { name: "architecture" },
@@ -144,6 +211,7 @@ export default {
     "time-only-in-clock": timeOnlyInClock,
     "no-export-all": noExportAll,
     "imports-downwards": importsDownwards,
+    "rooms-downwards": roomsDownwards,
   },
 };
 
@@ -205,8 +273,12 @@ function isValue(node: Node): boolean {
   }
 }
 
+function partsOf(root: string, file: string): string[] {
+  return relative(root, file).split(sep);
+}
+
 function layerOf(root: string, file: string): string | undefined {
-  const [folder] = relative(root, file).split(sep);
+  const [folder] = partsOf(root, file);
   return folder !== undefined && layers.includes(folder) ? folder : undefined;
 }
 

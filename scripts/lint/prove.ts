@@ -98,7 +98,32 @@ const cases: readonly Case[] = [
   ...bad("architecture(imports-downwards)", "examples", {
     "imports-test": 'import { helper } from "../test/good.ts";\nexport const x = helper;\n',
   }),
-  ...bad("architecture(no-export-all)", "mailbox", { star: 'export * from "./good.ts";\n' }),
+  ...bad("architecture(rooms-downwards)", "mailbox/store", {
+    "imports-host": 'import { arm } from "../host/wake.ts";\nexport const x: unknown = arm;\n',
+    "imports-facade": 'import { id } from "../index.ts";\nexport const x: unknown = id;\n',
+    "imports-type": 'import type { Box } from "../mailbox.ts";\nexport type X = Box;\n',
+    "imports-dynamic": 'export const load = (): Promise<unknown> => import("../host/wake.ts");\n',
+    "imports-past-the-door": 'import { zone } from "../time/zone.ts";\nexport const x: unknown = zone;\n',
+    "imports-no-room": 'import { x } from "../attic/good.ts";\nexport const y: unknown = x;\n',
+  }),
+  ...bad("architecture(rooms-downwards)", "mailbox/time", {
+    "imports-message": 'export { limit } from "../message/good.ts";\n',
+    "imports-payload": 'import { limit } from "../payload/codec.ts";\nexport const x: unknown = limit;\n',
+  }),
+  ...bad("architecture(rooms-downwards)", "mailbox", {
+    "attic-file": 'import { now } from "./time/clock.ts";\nexport const x: unknown = now;\n',
+  }),
+  ...bad("architecture(rooms-downwards)", "actors", {
+    "imports-room": 'import { now } from "../mailbox/time/clock.ts";\nexport const x: unknown = now;\n',
+    "imports-errors": 'export { code } from "../mailbox/errors.ts";\n',
+  }),
+  ...bad("architecture(rooms-downwards)", "taskmanager", {
+    "imports-room": 'import { now } from "../mailbox/time/clock.ts";\nexport const x: unknown = now;\n',
+  }),
+  ...bad("architecture(rooms-downwards)", "examples", {
+    "imports-room": 'import type { Box } from "../mailbox/mailbox.ts";\nexport type X = Box;\n',
+  }),
+  ...bad("architecture(no-export-all)", "mailbox/message", { star: 'export * from "./good.ts";\n' }),
   ...bad("architecture(no-export-all)", "actors", { "star-as": 'export * as good from "./good.ts";\n' }),
   ...bad("import(no-default-export)", "mailbox", { default: "export default 1;\n" }),
   ...bad("import(no-default-export)", "actors", { default: "export default 1;\n" }),
@@ -109,7 +134,7 @@ const cases: readonly Case[] = [
     console: "export function say(): void {\n  console.warn(1);\n}\n",
   }),
   ...bad("eslint(max-lines)", "mailbox", { long: "export const x = 1;\n".concat("// x\n".repeat(400)) }),
-  ...bad("import(no-cycle)", "mailbox", {
+  ...bad("import(no-cycle)", "mailbox/message", {
     "cycle-a": 'import { b } from "./bad-cycle-b.ts";\nexport function a(): unknown {\n  return b;\n}\n',
     "cycle-b": 'import { a } from "./bad-cycle-a.ts";\nexport function b(): unknown {\n  return a;\n}\n',
   }),
@@ -135,26 +160,37 @@ const cases: readonly Case[] = [
   }),
 
   ...good({
-    "mailbox/good.ts":
+    "mailbox/message/good.ts":
       'import { AsyncLocalStorage } from "node:async_hooks";\nimport { nanoid } from "nanoid";\n' +
+      'import { limit as size } from "../payload/codec.ts";\nimport { now } from "../time/clock.ts";\n' +
       "export const id = nanoid;\nexport const isMoment = (value: unknown): value is Date => value instanceof Date;\n" +
-      "export const time = (date: Date): number => date.getTime();\nexport type At = Date | number;\nexport const als = new AsyncLocalStorage<number>();\n",
-    "mailbox/host.ts":
+      "export const time = (date: Date): number => date.getTime();\nexport type At = Date | number;\nexport const als = new AsyncLocalStorage<number>();\n" +
+      "export const limit = size + now();\n",
+    "mailbox/payload/codec.ts": "export const limit = 1;\n",
+    "mailbox/time/clock.ts":
+      "export const now = (): number => Date.now();\nexport const date = (at: number): Date => new Date(at);\n",
+    "mailbox/time/zone.ts": "export const zone = 'UTC';\n",
+    "mailbox/time/rule.ts": 'import { zone } from "./zone.ts";\nexport const rule = zone;\n',
+    "mailbox/store/rows.ts":
+      'import { limit } from "../message/good.ts";\nimport { rule } from "../time/rule.ts";\n' +
+      "export const all = (sql: SqlStorage): unknown => sql.exec('SELECT 1', rule, limit);\n",
+    "mailbox/host/storage-overrides.ts":
       "export class Host {\n  #at = 0;\n  setAlarm(at: number): void {\n    this.#at = at;\n  }\n  getAlarm(): number {\n    return this.#at;\n  }\n}\n" +
       "export const members = { deleteAlarm: (): void => {} };\nexport type Set = DurableObjectStorage['setAlarm'];\n",
-    "mailbox/store.ts": "export const all = (sql: SqlStorage): unknown => sql.exec('SELECT 1');\n",
-    "mailbox/store-rows.ts": "export const all = (sql: SqlStorage): unknown => sql.exec('SELECT 1');\n",
-    "mailbox/schema.ts": "export const all = (sql: SqlStorage): unknown => sql.exec('SELECT 1');\n",
-    "mailbox/wake.ts":
+    "mailbox/host/wake.ts":
+      'import { all } from "../store/rows.ts";\nexport const rows = all;\n' +
       "export const arm = (storage: DurableObjectStorage): Promise<void> => storage.setAlarm(1);\n",
-    "mailbox/clock.ts":
-      "export const now = (): number => Date.now();\nexport const date = (at: number): Date => new Date(at);\n",
-    "mailbox/console.ts": "export function say(): void {\n  console.warn(1);\n}\n",
+    "mailbox/host/console.ts": "export function say(): void {\n  console.warn(1);\n}\n",
+    "mailbox/errors.ts": "export const code = 'x';\n",
+    "mailbox/mailbox.ts":
+      'import { rows } from "./host/wake.ts";\nexport type Box = typeof rows;\nexport const box = rows;\n',
+    "mailbox/index.ts": 'export { box } from "./mailbox.ts";\nexport { id } from "./message/good.ts";\n',
+    "mailbox/internal.ts": 'export { now } from "./time/clock.ts";\n',
     "actors/good.ts":
-      'import { DurableObject } from "cloudflare:workers";\nimport { id } from "../mailbox/good.ts";\n' +
+      'import { DurableObject } from "cloudflare:workers";\nimport { id } from "../mailbox/index.ts";\nimport { now } from "../mailbox/internal.ts";\nexport { now };\n' +
       "export const three = 3;\nexport type Three = 3;\nexport type Two = 2;\nexport class Actor extends DurableObject {\n  id(): string {\n    return id();\n  }\n}\n",
     "taskmanager/good.ts":
-      'import { three } from "../actors/good.ts";\nimport { id } from "../mailbox/good.ts";\nexport const x = [three, id];\n',
+      'import { three } from "../actors/good.ts";\nimport { id } from "../mailbox/index.ts";\nexport const x = [three, id];\n',
     "taskmanager/take-over.ts":
       "export const arm = (storage: DurableObjectStorage): Promise<void> => storage.setAlarm(1);\n",
     "examples/good.ts":

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
 import { actor, until } from "../support/scripted.ts";
-import { newId } from "../../mailbox/ids.ts";
-import { formatAccept, valueOf } from "../../mailbox/protocol.ts";
-import { VOID_PAYLOAD } from "../../mailbox/codec.ts";
+import { newId } from "../../mailbox/message/id.ts";
+import { formatAccept, valueOf } from "../../mailbox/message/wire.ts";
+import { VOID_PAYLOAD } from "../../mailbox/payload/codec.ts";
 
 const HOUR = 3_600_000;
 

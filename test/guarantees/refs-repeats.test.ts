@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { ref, type Ref } from "../../actors/index.ts";
-import type { AnyNamespace } from "../../mailbox/address.ts";
+import type { AnyNamespace } from "../../mailbox/outbox/address.ts";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import { actor, type AnyMessages, type Script, type Scripted, until } from "../support/scripted.ts";
 

@@ -9,7 +9,7 @@ import {
   UnreachableError,
   UnsupportedCallError,
 } from "../../actors/index.ts";
-import type { AnyNamespace } from "../../mailbox/address.ts";
+import type { AnyNamespace } from "../../mailbox/outbox/address.ts";
 import { actor, type AnyMessages } from "../support/scripted.ts";
 
 const SECOND = 1_000;

@@ -1,12 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  missedBetween,
-  newestPlanned,
-  nextPlanned,
-  parseEvery,
-  type Rule,
-} from "../../mailbox/recurrence.ts";
+import { missedBetween, newestPlanned, nextPlanned, parseEvery, type Rule } from "../../mailbox/time/rule.ts";
 
 const HOUR = 3_600_000;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodePayload, encodePayload } from "../../mailbox/codec.ts";
+import { decodePayload, encodePayload } from "../../mailbox/payload/codec.ts";
 import { difference, graph } from "../support/graph.ts";
 
 describe("shared and cyclic references", () => {

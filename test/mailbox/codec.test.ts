@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { SuperJSON } from "superjson";
 import { describe, expect, it } from "vitest";
-import { byteLength, decodePayload, encodePayload, VOID_PAYLOAD } from "../../mailbox/codec.ts";
+import { byteLength, decodePayload, encodePayload, VOID_PAYLOAD } from "../../mailbox/payload/codec.ts";
 import { InvalidPayloadError } from "../../mailbox/errors.ts";
 import { difference } from "../support/graph.ts";
 

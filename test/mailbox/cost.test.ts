@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { byteLength, encodePayload } from "../../mailbox/codec.ts";
-import { fitsBulk, insertPlainRows } from "../../mailbox/store-bulk.ts";
+import { byteLength, encodePayload } from "../../mailbox/payload/codec.ts";
+import { fitsBulk, insertPlainRows } from "../../mailbox/store/bulk.ts";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
 import { type Cost, costOf, installMeter, shown } from "../support/meter.ts";
 import { actor, type Scripted } from "../support/scripted.ts";

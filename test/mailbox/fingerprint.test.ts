@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { errorFingerprint } from "../../mailbox/fingerprint.ts";
+import { errorFingerprint } from "../../mailbox/message/fingerprint.ts";
 
 describe("the fingerprint of an error", () => {
   const cases: readonly [message: string, fingerprint: string][] = [

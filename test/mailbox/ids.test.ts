@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dueOfId, newId, occurrenceId, parseId, parseOccurrenceId, recurrenceId } from "../../mailbox/ids.ts";
+import {
+  dueOfId,
+  newId,
+  occurrenceId,
+  parseId,
+  parseOccurrenceId,
+  recurrenceId,
+} from "../../mailbox/message/id.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
 

@@ -9,7 +9,7 @@ import {
   periodMs,
   type Rule,
   sameRule,
-} from "../../mailbox/recurrence.ts";
+} from "../../mailbox/time/rule.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const HOUR = 3_600_000;

@@ -9,7 +9,7 @@ import {
   resolvePolicy,
   retryAfterMs,
   type StoredPolicy,
-} from "../../mailbox/retry.ts";
+} from "../../mailbox/message/policy.ts";
 
 describe("a policy", () => {
   const stored: readonly [policy: Policy, stored: StoredPolicy | undefined][] = [

@@ -1,8 +1,8 @@
 // The savepoint that sync handlers share, without handlers; what it is for is in test/guarantees/g07-*.
 
 import { describe, expect, it } from "vitest";
-import { Savepoint } from "../../mailbox/savepoint.ts";
-import { storageUses, watchStorage } from "../../mailbox/storage-uses.ts";
+import { Savepoint } from "../../mailbox/delivery/savepoint.ts";
+import { storageUses, watchStorage } from "../../mailbox/host/storage-uses.ts";
 import { actor } from "../support/scripted.ts";
 
 describe("Savepoint", () => {

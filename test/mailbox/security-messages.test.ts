@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidOptionError, MailboxError } from "../../actors/index.ts";
-import { decodePayload } from "../../mailbox/codec.ts";
+import { decodePayload } from "../../mailbox/payload/codec.ts";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import {
   acceptCall,

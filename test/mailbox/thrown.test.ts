@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { storedError } from "../../mailbox/envelope.ts";
+import { storedError } from "../../mailbox/message/thrown.ts";
 
 const UNITS = 1_024;
 

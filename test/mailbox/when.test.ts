@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvalidDurationError, InvalidMomentError } from "../../mailbox/errors.ts";
-import { formatDuration, MAX_AHEAD_MS, parseDuration, parseMoment } from "../../mailbox/when.ts";
+import { formatDuration, MAX_AHEAD_MS, parseDuration, parseMoment } from "../../mailbox/time/duration.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
 

@@ -3,8 +3,8 @@
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { validated } from "../../actors/index.ts";
-import { encodePayload } from "../../mailbox/codec.ts";
-import { newId } from "../../mailbox/ids.ts";
+import { encodePayload } from "../../mailbox/payload/codec.ts";
+import { newId } from "../../mailbox/message/id.ts";
 import { actor, type Scripted } from "./scripted.ts";
 
 /** A call, and the code of the error that answers it. */

@@ -1,7 +1,7 @@
 // A parcel of the plan, as a send: the same from a ref, an outbox and an actor's own mailbox.
 
 import type { RecurrenceOptions, SendEntry, SendOptions, Sends } from "../../../mailbox/index.ts";
-import type { Answer, Mode } from "../../../mailbox/verbs.ts";
+import type { Answer, Mode } from "../../../mailbox/verbs/verbs.ts";
 import type { ClerkMessages, Parcel, Payload, Rhythm } from "../parcel.ts";
 
 /** Sends one parcel; answers the id. */

@@ -1,0 +1,137 @@
+// What a wake does beside delivering: releases parked messages whose type is known again, gives up
+// those parked for too long, and deletes dead letters past their retention. All in pages.
+
+import { now as clockNow } from "../time/clock.ts";
+import { deliverableOptions, unreadableError } from "../message/columns.ts";
+import { type Core, PARKED_AGE_MS } from "../host/context.ts";
+import { die } from "../lifecycle/die.ts";
+import type { AttemptRecord, Envelope, StoredError } from "../message/envelope.ts";
+import { movedFlag } from "../message/id.ts";
+import { advanceOccurrence } from "../lifecycle/settle.ts";
+
+const PAGE = 100;
+const PAGE_UNITS = 1024 * 1024;
+const FORGET_EVERY_MS = 60 * 60 * 1000;
+
+export class Housekeeping {
+  readonly #core: Core;
+  /** A code version releases once: what it parks later it does not know. */
+  #hasReleased = false;
+  #forgetAt = 0;
+  #forgottenUpTo = "";
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** Before the first delivery. */
+  async start(): Promise<void> {
+    if (this.#core.envelopes.oldestParked() === undefined) return;
+    if (!this.#hasReleased) await this.#release();
+    this.#giveUp();
+  }
+
+  /** After the last delivery: letters by age, and, when there may be too many, by count. */
+  end(): void {
+    const core = this.#core;
+    const now = clockNow();
+    this.#forget(now);
+    const oldest = core.letters.oldest();
+    if (oldest === undefined) return;
+    let deleted = 0;
+    if (core.retentionAt(oldest) <= now)
+      deleted += core.letters.deleteOldest(now - core.config.retentionMs, PAGE * 10);
+    core.letterCount ??= core.letters.count() + deleted;
+    const tooMany = core.letterCount - deleted - core.config.retentionCount;
+    if (tooMany > 0)
+      deleted += core.letters.deleteOldest(Number.MAX_SAFE_INTEGER, Math.min(tooMany, PAGE * 10));
+    if (deleted === 0) return;
+    core.step();
+    core.letterCount -= deleted;
+    core.raise({ event: "retentionDeleted", count: deleted });
+  }
+
+  /**
+   * Forgets senders that nothing more can come of, and lanes that were not used for so long that their
+   * target has forgotten them. A few at a time: every new instance looks at some, and then every hour.
+   */
+  #forget(now: number): void {
+    if (now < this.#forgetAt) return;
+    this.#forgetAt = now + FORGET_EVERY_MS;
+    const { outbox, config } = this.#core;
+    // Ids are as good as random, so a random place finds others each time.
+    const place = Math.floor(Math.random() * 0x10000).toString(16);
+    const senders = outbox.sendersFrom(place, PAGE);
+    if (senders.length < PAGE) senders.push(...outbox.sendersFrom("", PAGE));
+    for (const { sender, epoch, keep_until } of senders) {
+      if (keep_until <= now) outbox.forgetSender(sender, epoch);
+    }
+    // A lane that begins anew has another epoch, so its numbers are not mistaken for the old ones.
+    const unusedSince = now - config.outboxMaxAgeMs * 2;
+    const targets = outbox.targetsFrom(this.#forgottenUpTo, PAGE);
+    this.#forgottenUpTo = targets.length < PAGE ? "" : (targets.at(-1)?.target ?? "");
+    for (const { target, next_try, has_rows } of targets) {
+      if (has_rows === 0 && next_try < unusedSince) outbox.forgetTarget(target);
+    }
+  }
+
+  async #release(): Promise<void> {
+    const core = this.#core;
+    const known = core.envelopes.parkedTypes().filter((type) => core.config.handlers.has(type));
+    for (const type of known) {
+      let count = 0;
+      let after: Envelope | undefined;
+      for (;;) {
+        const page = core.envelopes.parkedPage(
+          after ?? { parked: 0, due: 0, id: "" },
+          type,
+          PAGE,
+          PAGE_UNITS,
+        );
+        after = page.at(-1);
+        if (after === undefined) break;
+        for (const row of page) this.#unpark(row);
+        count += page.length;
+        // The page is committed, and other requests get in between.
+        await core.storage.sync();
+        core.ready();
+      }
+      core.raise({ event: "released", type, count });
+    }
+    this.#hasReleased = true;
+  }
+
+  #unpark(row: Envelope): void {
+    const moved = movedFlag(row.id, row.due);
+    if (this.#core.envelopes.move(row, { ...row, parked: 0, moved })) this.#core.step();
+  }
+
+  #giveUp(): void {
+    const core = this.#core;
+    const now = clockNow();
+    const page = core.envelopes.parkedPage({ parked: 0, due: 0, id: "" }, undefined, PAGE, PAGE_UNITS);
+    for (const row of page) {
+      if (row.parked + PARKED_AGE_MS > now) return;
+      core.commit(() => {
+        if (!core.envelopes.delete(row)) return;
+        core.removed(1);
+        const record: AttemptRecord = {
+          attempt: row.attempt,
+          startedAt: now,
+          durationMs: 0,
+          outcome: "unreadable",
+          ...(deliverableOptions(row) === undefined ? unreadableError(row) : unknownType(row)),
+        };
+        die(core, row, { reason: "unreadable", attempts: row.attempt, record }, now);
+        advanceOccurrence(core, row, "dead");
+      });
+    }
+  }
+}
+
+function unknownType({ type }: Envelope): StoredError {
+  return {
+    name: "UnknownTypeError",
+    message: `No code version that knows the type ${type} has woken this object for 30 days.`,
+  };
+}

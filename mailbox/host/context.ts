@@ -1,0 +1,339 @@
+// What all parts of one mailbox share: the storage, the stores, the alarm, the events, and the few
+// facts kept in memory. Facts in memory are hints: every one of them is forgotten after a rollback.
+
+import type { Attempt } from "./attempt.ts";
+import { now as clockNow } from "../time/clock.ts";
+import { InvalidOptionError, MailboxError, NotSqliteError } from "../errors.ts";
+import { Events, type MailboxEvent } from "./events.ts";
+import { migrate, SCHEMA_VERSION, schemaVersion } from "../store/schema.ts";
+import type { Config } from "./settings.ts";
+import { EnvelopeStore } from "../store/envelopes.ts";
+import { DeadLetterStore } from "../store/dead-letters.ts";
+import { MetaStore, type UserAlarm } from "../store/state.ts";
+import { OutboxStore } from "../store/outbox.ts";
+import { RecurrenceStore } from "../store/recurrences.ts";
+import { NEVER, realAlarm, Wake } from "./wake.ts";
+
+/** Messages of an unknown type are kept so long before they are given up. */
+export const PARKED_AGE_MS: number = 30 * 24 * 60 * 60 * 1000;
+
+const RETENTION_SLACK_MS = 60 * 60 * 1000;
+
+export class Core {
+  readonly ctx: DurableObjectState;
+  readonly env: unknown;
+  /** The real storage, under whatever the host sees. */
+  readonly storage: DurableObjectStorage;
+  readonly className: string;
+  readonly envelopes: EnvelopeStore;
+  readonly recurrences: RecurrenceStore;
+  readonly letters: DeadLetterStore;
+  readonly outbox: OutboxStore;
+  readonly meta: MetaStore;
+  readonly wake: Wake;
+  readonly events: Events;
+  /** The attempt that runs now; one at a time. */
+  running: Attempt | undefined;
+  /** When the relay wants to run next; set by the relay. */
+  outboxHead: () => number = () => NEVER;
+  /** Grows with every change of rows that a drain must see before its next message. */
+  generation = 0;
+  /** The due time up to which a drain has selected: an earlier newcomer makes it select anew. */
+  selectedUntil: number = Number.NEGATIVE_INFINITY;
+  /** Messages pending, once somebody had to know. */
+  pending: number | undefined;
+  /** Dead letters kept, once somebody had to know. */
+  letterCount: number | undefined;
+  /** An alarm that was set before the object had a mailbox: it is the user's. */
+  alarmToAdopt: number | undefined;
+  /** While the object starts: the question for that alarm, still open. */
+  adopting: Promise<void> | undefined;
+  /** The user's alarm that runs now. */
+  runningAlarm: UserAlarm | undefined;
+  delivered = 0;
+  failed = 0;
+  healed = 0;
+  readonly #readConfig: () => Config;
+  #config: Config | undefined;
+  #isReady = false;
+  #steps = 0;
+  #isFlushPlanned = false;
+  #transactions = 0;
+  #isAdoptionCut = false;
+  readonly #forgetters: (() => void)[] = [];
+
+  constructor(ctx: DurableObjectState, env: unknown, className: string, config: () => Config) {
+    this.ctx = ctx;
+    this.env = env;
+    this.storage = ctx.storage;
+    this.className = className;
+    this.#readConfig = config;
+    const sql = sqlOf(ctx.storage);
+    this.envelopes = new EnvelopeStore(sql, (count) => this.removed(count));
+    this.recurrences = new RecurrenceStore(sql);
+    this.letters = new DeadLetterStore(sql);
+    this.outbox = new OutboxStore(sql);
+    this.meta = new MetaStore(sql);
+    this.events = new Events(ctx.id, () => this.config.onEvent);
+    this.wake = new Wake(
+      realAlarm(ctx.storage),
+      () => this.head(),
+      (alarm, head) => this.#onHeal(alarm, head),
+    );
+  }
+
+  /** Read at the first verb or wake: what a subclass sets in its fields is there by then. */
+  get config(): Config {
+    return (this.#config ??= this.#readConfig());
+  }
+
+  get paused(): boolean {
+    return this.meta.get("paused") === true;
+  }
+
+  /** Whether the object has a mailbox on disk. */
+  exists(): boolean {
+    this.#isReady ||= schemaVersion(this.storage.sql) === SCHEMA_VERSION;
+    return this.#isReady;
+  }
+
+  /** Makes sure of the tables, at the first verb or wake and after all storage was deleted. */
+  ready(): void {
+    if (this.#isReady) return;
+    const version = schemaVersion(this.storage.sql);
+    if (version > SCHEMA_VERSION) {
+      throw new InvalidOptionError(
+        `The object's mailbox has schema version ${version}, and this code knows ${SCHEMA_VERSION}; deploy a version of durable-mailbox at least as new as the one that wrote it.`,
+      );
+    }
+    if (version < SCHEMA_VERSION) {
+      migrate(this.storage, version);
+      this.meta.forget();
+      // An alarm from before the class had a mailbox stays the user's own.
+      if (version === 0 && this.alarmToAdopt !== undefined) {
+        this.meta.set("alarm", { time: this.alarmToAdopt, retry: 0 });
+      }
+    }
+    this.#isReady = true;
+  }
+
+  /** Finds an alarm that was there before the mailbox was; it is kept when the tables are made. */
+  adopt(): Promise<void> {
+    const asked = this.wake.foreign().then((alarm) => {
+      if (this.adopting !== asked) return;
+      this.adopting = undefined;
+      if (alarm === null) return;
+      this.alarmToAdopt = alarm;
+      // A send of the constructor has made the tables already.
+      if (this.exists()) this.meta.set("alarm", { time: alarm, retry: 0 });
+    });
+    this.adopting = asked;
+    return asked;
+  }
+
+  /** The constructor sets or deletes its alarm itself; whether the question was still open. */
+  adoptNothing(): boolean {
+    const isOpen = this.adopting !== undefined;
+    this.adopting = undefined;
+    this.#isAdoptionCut ||= isOpen;
+    return isOpen;
+  }
+
+  /** All storage is gone, tables and alarm included. */
+  wiped(): void {
+    this.adopting = undefined;
+    this.alarmToAdopt = undefined;
+    this.#isAdoptionCut = false;
+    this.envelopes.wiped();
+    this.rolledBack();
+  }
+
+  /** Has `forget` called whenever what is in memory is no longer believed. */
+  onForget(forget: () => void): void {
+    this.#forgetters.push(forget);
+  }
+
+  /** What was written since some moment may be gone: nothing in memory is believed any more. */
+  rolledBack(): void {
+    this.#isReady = false;
+    this.meta.forget();
+    this.envelopes.forget();
+    this.recurrences.forget();
+    this.letters.forget();
+    this.wake.forget();
+    this.pending = undefined;
+    this.letterCount = undefined;
+    this.generation += 1;
+    for (const forget of this.#forgetters) forget();
+    if (this.#isAdoptionCut && !this.exists()) {
+      this.#isAdoptionCut = false;
+      void this.adopt();
+    }
+  }
+
+  /**
+   * A sync handler's transaction was rolled back: the rows are again what they were at that generation,
+   * and the tables were there before it.
+   */
+  undone(generation: number): void {
+    this.rolledBack();
+    this.#isReady = true;
+    this.generation = generation;
+  }
+
+  /** Runs a transaction of the mailbox itself. When it fails, nothing that memory took from it is believed. */
+  commit<T>(write: () => T): T {
+    const { mark } = this.events;
+    try {
+      return this.storage.transactionSync(write);
+    } catch (error) {
+      this.events.discard(mark);
+      this.rolledBack();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs a verb. When it fails because all tables were deleted by a handle that bypasses the mailbox,
+   * nothing of it was done: they are made again, and it is run once more.
+   */
+  surviving<T>(act: () => T): T {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof MailboxError || schemaVersion(this.storage.sql) > 0) throw error;
+      this.wiped();
+      this.ready();
+      return act();
+    }
+  }
+
+  /** A row was added that is due at `due`. */
+  added(due: number): void {
+    this.movedTo(due);
+    if (this.pending !== undefined) this.pending += 1;
+  }
+
+  /** Grows with every row that changes: a wake in which it stands still has done nothing. */
+  get progress(): number {
+    return this.generation + this.#steps;
+  }
+
+  step(): void {
+    this.#steps += 1;
+  }
+
+  /** A row is now due at `due`: a drain that has selected later ones selects anew. */
+  movedTo(due: number): void {
+    this.#steps += 1;
+    if (due <= this.selectedUntil) this.generation += 1;
+  }
+
+  /** A row was taken away or moved by something else than its own outcome. */
+  changed(removed: number): void {
+    this.generation += 1;
+    this.removed(removed);
+  }
+
+  /** Rows left by their own outcome. */
+  removed(count: number): void {
+    this.#steps += count;
+    if (this.pending !== undefined) this.pending -= count;
+  }
+
+  /** Whether the message of this id runs now. */
+  runs(id: string): boolean {
+    return this.running?.subject.kind === "message" && this.running.subject.id === id;
+  }
+
+  pendingCount(): number {
+    this.envelopes.settleAcks();
+    this.pending ??= this.envelopes.counts(0).pending;
+    return this.pending;
+  }
+
+  /** The earliest moment at which anything is to be done, from the rows alone. */
+  head(): number {
+    if (!this.exists()) return NEVER;
+    const oldestParked = this.envelopes.oldestParked();
+    const oldestLetter = this.letters.oldest();
+    return Math.min(
+      this.paused
+        ? NEVER
+        : Math.min(
+            this.envelopes.head() ?? NEVER,
+            this.recurrences.head() ?? NEVER,
+            this.letters.hookHead() ?? NEVER,
+          ),
+      this.meta.get("alarm")?.time ?? NEVER,
+      this.meta.get("lease") === undefined ? NEVER : clockNow(),
+      this.outboxHead(),
+      oldestParked === undefined ? NEVER : oldestParked + PARKED_AGE_MS,
+      oldestLetter === undefined ? NEVER : this.retentionAt(oldestLetter),
+      // What one page of retention has left of too many.
+      (this.letterCount ?? 0) > this.config.retentionCount ? clockNow() : NEVER,
+    );
+  }
+
+  /** Whether messages are parked whose type this code knows. Reads all that are parked. */
+  hasReleasable(): boolean {
+    if (!this.exists() || this.envelopes.oldestParked() === undefined) return false;
+    return this.envelopes.parkedTypes().some((type) => this.config.handlers.has(type));
+  }
+
+  /** When the wake looks after a letter's age: a little later than its end, so that many go at once. */
+  retentionAt(died: number): number {
+    const { retentionMs } = this.config;
+    return died + retentionMs + Math.min(RETENTION_SLACK_MS, Math.floor(retentionMs / 10));
+  }
+
+  /** Raises an event, and sees to it that it is told after its commit. */
+  raise(event: MailboxEvent): void {
+    this.events.raise(event);
+    this.#tellLater();
+  }
+
+  /** A transaction of the user's begins; until it has ended nothing is committed. */
+  transactionBegins(): void {
+    this.#transactions += 1;
+  }
+
+  transactionEnds(): void {
+    this.#transactions -= 1;
+    this.#tellLater();
+  }
+
+  /** Outside a drain, which tells for itself. */
+  #tellLater(): void {
+    if (this.wake.draining || this.#isFlushPlanned || this.#transactions > 0) return;
+    this.#isFlushPlanned = true;
+    void this.storage.sync().then(
+      () => {
+        this.#isFlushPlanned = false;
+        if (this.#transactions === 0) this.events.flush();
+      },
+      // Nothing was committed, and the object is being reset.
+      () => {},
+    );
+  }
+
+  #onHeal(alarm: number | null, head: number): void {
+    this.healed += 1;
+    // What was due may be what killed the object: it is leased when it runs next.
+    const now = clockNow();
+    if (head <= now) this.meta.set("suspiciousUntil", now);
+    this.raise({ event: "healed", alarm, head });
+  }
+}
+
+function sqlOf(storage: DurableObjectStorage): SqlStorage {
+  try {
+    // The getter throws where there is no SQL.
+    return storage.sql;
+  } catch (cause) {
+    throw new NotSqliteError(
+      "The class of this Durable Object is not SQLite-backed, and a mailbox needs SQL; declare the class in new_sqlite_classes of its migration (a class that already has key-value storage cannot be changed: make a new one).",
+      { cause },
+    );
+  }
+}

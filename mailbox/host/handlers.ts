@@ -1,0 +1,168 @@
+// What a handler may look like, and how one is found and checked. The message map is the one source
+// of types: a missing handler or a wrong payload is a compile error, and JavaScript callers get the
+// same refusals at run time.
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Delivery } from "./delivery.ts";
+import { AsyncSchemaError, InvalidReceiveError, SchemaRefusedError } from "../errors.ts";
+import type { TypeOf } from "../message/message-map.ts";
+import { type Policy, parsePolicy, type StoredPolicy } from "../message/policy.ts";
+
+/**
+ * Handles one delivery. What it returns is ignored; when it throws or rejects, the message is redelivered.
+ *
+ * A function that returns no promise is one commit with its ack: all it writes, all it sends. An
+ * `async` function, or one that returns a promise, commits its sends with the ack when it resolves.
+ */
+export type Handle<P> = (payload: P, delivery: Delivery) => unknown;
+
+/** What can be said of a handler beside its function. */
+export interface HandlerOptions extends Policy {
+  /**
+   * Promises that it is synchronous, for speed where thousands are delivered at once: it answers no promise
+   * (an attempt that does has failed), and what it leaves behind uses no verb (`AttemptEndedError`).
+   *
+   * @default false: it may answer a promise, and is synchronous when it does not
+   */
+  readonly sync?: boolean;
+}
+
+/** A handler with a policy of its own. */
+export interface HandlerWithPolicy<P> extends HandlerOptions {
+  readonly handle: Handle<P>;
+}
+
+declare const input: unique symbol;
+
+/** A handler behind a schema; made by {@link validated}. */
+export interface Validated<P> {
+  readonly [input]: (payload: P) => void;
+}
+
+/**
+ * The handlers of an actor, one for each type of its message map. Write the type on the field:
+ * `protected override readonly receive: Receive<CartMessages> = { … }`.
+ */
+export type Receive<M extends object> = {
+  readonly [T in TypeOf<M>]: Handle<M[T]> | HandlerWithPolicy<M[T]> | Validated<M[T]>;
+};
+
+class ValidatedHandler {
+  readonly schema: StandardSchemaV1;
+  readonly handle: Handle<unknown>;
+  readonly options: HandlerOptions;
+
+  constructor(schema: StandardSchemaV1, handle: Handle<unknown>, options: HandlerOptions) {
+    this.schema = schema;
+    this.handle = handle;
+    this.options = options;
+  }
+}
+
+/**
+ * A handler whose payload is checked by any Standard Schema (zod, valibot, arktype, …): at send by a
+ * ref and on the actor, and always at delivery, where a refusal is a dead letter `unreadable`. What is
+ * stored is the schema's input; `handle` gets its output, so a schema that accepts older shapes is
+ * the way over changes of a payload.
+ *
+ * @throws {AsyncSchemaError} at send or delivery, when the schema answers a promise.
+ */
+export function validated<S extends StandardSchemaV1>(
+  schema: S,
+  handle: Handle<StandardSchemaV1.InferOutput<S>>,
+  options: HandlerOptions = {},
+): Validated<StandardSchemaV1.InferInput<S>> {
+  const handler: unknown = new ValidatedHandler(schema, handle, options);
+  return handler as Validated<StandardSchemaV1.InferInput<S>>;
+}
+
+/** A handler, resolved. */
+export interface Handler {
+  readonly handle: Handle<unknown>;
+  /** An `async function`, recognised before it is called: it runs in no transaction. */
+  readonly isAsync: boolean;
+  readonly policy: StoredPolicy | undefined;
+  readonly schema: StandardSchemaV1 | undefined;
+  /** Declared so. */
+  readonly isSync: boolean;
+}
+
+// Computed, not named: a name would be lost where a build lowers async functions.
+const AsyncFunction: unknown = (async () => {}).constructor;
+
+/** Whether a function was written `async`. */
+export function isAsyncFunction(value: (...args: never[]) => unknown): boolean {
+  return value.constructor === AsyncFunction;
+}
+
+/** Checks and resolves a `receive` map. @throws {InvalidReceiveError} */
+export function parseReceive(receive: unknown): ReadonlyMap<string, Handler> {
+  if (typeof receive !== "object" || receive === null) {
+    throw new InvalidReceiveError(
+      `receive is ${receive === undefined ? "missing" : `a ${typeof receive}`}; expected an object with one handler for each type of the message map.`,
+    );
+  }
+  return new Map(Object.entries(receive).map(([type, value]) => [type, parseHandler(type, value)]));
+}
+
+function parseHandler(type: string, value: unknown): Handler {
+  if (typeof value === "function") return resolved(type, value as Handle<unknown>, {}, undefined);
+  if (value instanceof ValidatedHandler) return resolved(type, value.handle, value.options, value.schema);
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    "handle" in value &&
+    typeof value.handle === "function"
+  ) {
+    const { handle, ...options } = value as HandlerWithPolicy<unknown>;
+    return resolved(type, handle.bind(value), options, undefined, handle);
+  }
+  throw new InvalidReceiveError(
+    `receive.${type} is no handler; expected a function, { handle, …policy } or validated(schema, handle).`,
+  );
+}
+
+function resolved(
+  type: string,
+  handle: Handle<unknown>,
+  { sync, ...policy }: HandlerOptions,
+  schema: StandardSchemaV1 | undefined,
+  written: Handle<unknown> = handle,
+): Handler {
+  const isAsync = isAsyncFunction(written);
+  if ((sync !== undefined && typeof sync !== "boolean") || (sync === true && isAsync)) {
+    throw new InvalidReceiveError(
+      `receive.${type}.sync is ${JSON.stringify(sync)} of ${isAsync ? "an async function" : "a function"}; expected true or false, and true only of a function that answers no promise.`,
+    );
+  }
+  return {
+    handle,
+    isAsync,
+    policy: parsePolicy(policy, `the policy of receive.${type}`),
+    schema,
+    isSync: sync === true,
+  };
+}
+
+/** Applies a schema at send or delivery. @throws {SchemaRefusedError} {@link AsyncSchemaError} */
+export function applySchema(schema: StandardSchemaV1, type: string, payload: unknown): unknown {
+  const result = schema["~standard"].validate(payload);
+  if (result instanceof Promise) {
+    result.catch(() => {});
+    throw new AsyncSchemaError(
+      `The schema of receive.${type} answered a promise; a message is checked inside one commit, so use a synchronous schema.`,
+    );
+  }
+  if (result.issues === undefined) return result.value;
+  const issues = result.issues
+    .slice(0, 5)
+    .map((issue) => `${pathOf(issue)}${issue.message}`)
+    .join("; ");
+  throw new SchemaRefusedError(`The schema of receive.${type} refuses the payload: ${issues}`);
+}
+
+function pathOf(issue: StandardSchemaV1.Issue): string {
+  if (issue.path === undefined || issue.path.length === 0) return "";
+  const keys = issue.path.map((part) => String(typeof part === "object" ? part.key : part));
+  return `${keys.join(".")}: `;
+}

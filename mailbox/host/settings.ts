@@ -1,0 +1,122 @@
+// What can be configured, parsed once, at the first verb or wake: the fields of an actor exist only
+// after its constructor has run.
+
+import { atLeast, integer, optionalFunction } from "../message/check.ts";
+import type { DeadLetter } from "../message/letter.ts";
+import type { Delivery } from "./delivery.ts";
+import type { MailboxEvent } from "./events.ts";
+import { SMALLEST_INTERVAL_MS } from "../time/rule.ts";
+import { type Handler, parseReceive, type Receive } from "./handlers.ts";
+import { type Policy, parsePolicy, type StoredPolicy } from "../message/policy.ts";
+import { type Duration, parseDuration } from "../time/duration.ts";
+
+/** How long and how many dead letters are kept. */
+export interface Retention {
+  /** Older letters are deleted. @default "30 days" */
+  readonly age?: Duration;
+  /** When there are more, the oldest are deleted. @default 10_000 */
+  readonly count?: number;
+}
+
+/** The settings of a mailbox. */
+export interface Settings {
+  /** Refuses sends from outside while so many messages are pending. 1 or more. @default no bound */
+  readonly maxPending?: number;
+  /** The largest encoded payload, in UTF-8 bytes: 1 to 1,572,864. @default 524_288 */
+  readonly maxPayloadBytes?: number;
+  /** How long and how many dead letters are kept. */
+  readonly retention?: Retention;
+  /** The smallest interval that `sendEvery` accepts, 100 ms or more. @default "1 second" */
+  readonly minInterval?: Duration;
+  readonly outbox?: {
+    /** A message that its target could not be given in this time becomes a dead letter. @default "7 days" */
+    readonly maxAge?: Duration;
+    /** The most messages that wait for one target: 1 to 100,000. @default 100_000 */
+    readonly maxRows?: number;
+  };
+  /** Told every event after its commit; a throw in it is swallowed and counted. @default console lines for failures */
+  readonly onEvent?: (event: MailboxEvent) => void;
+}
+
+/** Runs after a message became a dead letter; it may send, may run twice, and never changes the letter. */
+export type OnDeadLetter = (letter: DeadLetter, delivery: Delivery) => unknown;
+
+/** Everything a mailbox is told by the class it serves. */
+export interface MailboxOptions<M extends object> extends Settings {
+  readonly receive: Receive<M>;
+  /** The policy of all handlers of this actor. */
+  readonly policy?: Policy;
+  readonly onDeadLetter?: OnDeadLetter;
+  /** The host's own alarm, set with `ctx.storage.setAlarm`; called with the platform's information. */
+  readonly alarm?: ((info: AlarmInvocationInfo) => unknown) | undefined;
+}
+
+/** The options, parsed. */
+export interface Config {
+  readonly handlers: ReadonlyMap<string, Handler>;
+  readonly policy: StoredPolicy | undefined;
+  readonly onDeadLetter: OnDeadLetter | undefined;
+  readonly alarm: ((info: AlarmInvocationInfo) => unknown) | undefined;
+  readonly maxPending: number;
+  readonly maxPayloadBytes: number;
+  readonly retentionMs: number;
+  readonly retentionCount: number;
+  readonly minIntervalMs: number;
+  readonly outboxMaxAgeMs: number;
+  readonly outboxMaxRows: number;
+  readonly onEvent: ((event: MailboxEvent) => void) | undefined;
+}
+
+/** The most that `maxPayloadBytes` can be: production refuses rows over 2 MB, and a row is more than its payload. */
+export const PAYLOAD_LIMIT_BYTES: number = 1.5 * 1024 * 1024;
+
+const OUTBOX_LIMIT_ROWS = 100_000;
+
+/** Checks and completes the options. @throws typed errors that name the setting */
+export function parseConfig(options: MailboxOptions<never>): Config {
+  const { retention, outbox } = options;
+  const retentionMs = parseDuration(retention?.age ?? "30 days", "settings.retention.age");
+  return {
+    handlers: parseReceive(options.receive),
+    policy: options.policy === undefined ? undefined : parsePolicy(options.policy, "policy"),
+    onDeadLetter: optionalFunction(options.onDeadLetter, "onDeadLetter"),
+    // Asked anew each time: a host may learn of its alarm only after its constructor.
+    get alarm() {
+      return optionalFunction(options.alarm, "alarm");
+    },
+    maxPending:
+      options.maxPending === undefined
+        ? Number.POSITIVE_INFINITY
+        : integer(options.maxPending, "settings.maxPending", 1, Number.MAX_SAFE_INTEGER),
+    maxPayloadBytes: integer(
+      options.maxPayloadBytes ?? 512 * 1024,
+      "settings.maxPayloadBytes",
+      1,
+      PAYLOAD_LIMIT_BYTES,
+    ),
+    retentionMs,
+    retentionCount: integer(
+      retention?.count ?? 10_000,
+      "settings.retention.count",
+      0,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    minIntervalMs: atLeast(
+      parseDuration(options.minInterval ?? "1 second", "settings.minInterval"),
+      SMALLEST_INTERVAL_MS,
+      "settings.minInterval",
+    ),
+    outboxMaxAgeMs: atLeast(
+      parseDuration(outbox?.maxAge ?? "7 days", "settings.outbox.maxAge"),
+      1,
+      "settings.outbox.maxAge",
+    ),
+    outboxMaxRows: integer(
+      outbox?.maxRows ?? OUTBOX_LIMIT_ROWS,
+      "settings.outbox.maxRows",
+      1,
+      OUTBOX_LIMIT_ROWS,
+    ),
+    onEvent: optionalFunction(options.onEvent, "settings.onEvent"),
+  };
+}

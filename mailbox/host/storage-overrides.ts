@@ -1,0 +1,145 @@
+// What the object sees of its context: everything as it is, but for the few members that would break
+// the mailbox or that the mailbox takes the place of.
+
+import type { Attempt, Outgoing } from "./attempt.ts";
+import type { Core } from "./context.ts";
+import { InvalidOptionError, RefusedInHandlerError } from "../errors.ts";
+import { currentAttempt, inScope, runningAttempt } from "./attempt-scope.ts";
+import { watchStorage } from "./storage-uses.ts";
+import { alarmMembers } from "./user-alarm.ts";
+
+type Members = Partial<Record<string | symbol, unknown>>;
+
+const withMailbox = new WeakSet<DurableObjectState>();
+
+/** Puts the overrides in place. A handle on storage that was taken before this bypasses them. */
+export function overrideContext(core: Core): void {
+  const { ctx } = core;
+  if (withMailbox.has(ctx)) {
+    throw new InvalidOptionError(
+      "This object has a mailbox already, and two of them would be in each other's rows; an Actor has one, and so has a class wrapped by withTaskManager.",
+    );
+  }
+  withMailbox.add(ctx);
+  const alarm = alarmMembers(core);
+  const storage = overlay(core.storage, {
+    ...alarm,
+    deleteAll: (options?: DurableObjectPutOptions) => deleteAll(core, options),
+    transaction: <T>(closure: (txn: DurableObjectTransaction) => Promise<T>) =>
+      transaction(core, alarm, closure),
+    transactionSync: <T>(closure: () => T) => transactionSync(core, closure),
+  });
+  Object.defineProperty(ctx, "storage", { value: storage, configurable: true });
+  const abort = ctx.abort.bind(ctx);
+  Object.defineProperty(ctx, "abort", {
+    configurable: true,
+    // Abandoning the alarm would leave rows that nobody wakes for.
+    value: (reason?: string, options?: { retryAlarm?: boolean }) =>
+      options?.retryAlarm === false && core.exists() ? abort(reason) : abort(reason, options),
+  });
+}
+
+/** A view of an object with some members in place of its own. Methods keep their real receiver. */
+function overlay<T extends object>(target: T, members: Members): T {
+  const bound = new Map<unknown, unknown>();
+  return new Proxy(target, {
+    get(object, property) {
+      if (Object.hasOwn(members, property)) return members[property];
+      const value: unknown = Reflect.get(object, property, object);
+      if (typeof value !== "function") return value;
+      let method = bound.get(value);
+      if (method === undefined) {
+        method = value.bind(object);
+        bound.set(value, method);
+      }
+      return method;
+    },
+  });
+}
+
+function deleteAll(core: Core, options: DurableObjectPutOptions | undefined): Promise<void> {
+  const attempt = currentAttempt(core);
+  if (attempt?.mode === "sync") {
+    // Inside the handler's savepoint it would wipe at once and then throw: it follows the commit.
+    attempt.deleteAllRequested = true;
+    return Promise.resolve();
+  }
+  const done = core.storage.deleteAll(options);
+  core.wiped();
+  return done;
+}
+
+function transactionSync<T>(core: Core, closure: () => T): T {
+  const attempt = runningAttempt(core);
+  const sent = attempt?.mark();
+  const mark = core.events.mark;
+  try {
+    return core.storage.transactionSync(closure);
+  } catch (error) {
+    if (sent !== undefined) attempt?.takeBack(sent);
+    forget(core, mark);
+    throw error;
+  }
+}
+
+function transaction<T>(
+  core: Core,
+  alarm: Members,
+  closure: (txn: DurableObjectTransaction) => Promise<T>,
+): Promise<T> {
+  const attempt = currentAttempt(core);
+  if (attempt?.mode === "sync") {
+    throw new RefusedInHandlerError(
+      "ctx.storage.transaction() is asynchronous, so it would run after this handler's commit, and also when the handler throws; use ctx.storage.transactionSync(), or an async handler.",
+    );
+  }
+  return inTransaction(core, attempt, alarm, closure);
+}
+
+async function inTransaction<T>(
+  core: Core,
+  attempt: Attempt | undefined,
+  alarm: Members,
+  closure: (txn: DurableObjectTransaction) => Promise<T>,
+): Promise<T> {
+  const sent = new Set<Outgoing>();
+  const mark = core.events.mark;
+  let isOver = false;
+  const rolledBack = (): void => {
+    attempt?.drop((outgoing) => sent.has(outgoing));
+    sent.clear();
+    forget(core, mark);
+  };
+  const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction => {
+    // A sync handler of meanwhile may have got hold of it.
+    watchStorage(txn);
+    return overlay(txn, {
+      ...alarm,
+      rollback: () => {
+        txn.rollback();
+        isOver = true;
+        // At once: what the closure sends from here on is not part of the transaction any more.
+        rolledBack();
+      },
+    });
+  };
+  core.transactionBegins();
+  try {
+    return await core.storage.transaction((txn) => inScope(sent, () => closure(overlaid(txn))));
+  } catch (error) {
+    if (!isOver) rolledBack();
+    throw error;
+  } finally {
+    core.transactionEnds();
+    if (isOver) {
+      // An alarm set in what is left of a closure after its rollback is stored, and never fires.
+      core.wake.forget();
+      core.wake.derive();
+    }
+  }
+}
+
+function forget(core: Core, mark: number): void {
+  core.events.discard(mark);
+  core.rolledBack();
+}

@@ -1,0 +1,66 @@
+// A dead letter as a person sees it, and as it travels.
+
+import { decodePayload } from "../payload/codec.ts";
+import { parseHistory, parseOptions } from "./columns.ts";
+import type { AttemptRecord, DeadLetterReason, From, LetterRow } from "./envelope.ts";
+import { sentOfId } from "./id.ts";
+
+/** A dead letter, as the verbs and the hook give it. */
+export interface DeadLetter {
+  readonly id: string;
+  readonly type: string;
+  /** The payload; `undefined` when it cannot be read: then `payloadText` is what was stored. */
+  readonly payload: unknown;
+  readonly payloadText?: string;
+  readonly reason: DeadLetterReason;
+  readonly diedAt: number;
+  readonly dueAt: number;
+  readonly sentAt: number | undefined;
+  /** The number of all attempts, also of those whose record was dropped, and of earlier lives. */
+  readonly attempts: number;
+  /** The first attempt and the last 19, oldest first. */
+  readonly errors: readonly AttemptRecord[];
+  /** Name and message of the last error with numbers, ids and quoted parts taken out: for the filter `error`. */
+  readonly fingerprint?: string;
+  readonly key?: string;
+  readonly recurrence?: string;
+  /** The address that an `undeliverable` message was for. */
+  readonly target?: string;
+  readonly from?: From;
+}
+
+/** A letter as it travels: the payload still encoded. */
+export type StoredLetter = Omit<DeadLetter, "payload" | "payloadText"> & { readonly text: string };
+
+/** What a row says, without decoding its payload. */
+export function storedLetter(row: LetterRow): StoredLetter {
+  const { from } = parseOptions(row.options);
+  return {
+    id: row.id,
+    type: row.type,
+    text: row.payload,
+    reason: row.reason,
+    diedAt: row.died,
+    dueAt: row.due,
+    sentAt: sentOfId(row.id),
+    attempts: row.attempts,
+    errors: parseHistory(row.history),
+    ...(row.fingerprint === null ? {} : { fingerprint: row.fingerprint }),
+    ...(row.key === null ? {} : { key: row.key }),
+    ...(row.recurrence === null ? {} : { recurrence: row.recurrence }),
+    ...(row.target === null ? {} : { target: row.target }),
+    ...(from === undefined ? {} : { from }),
+  };
+}
+
+/** Decodes the payload of what travelled, if it can be read. */
+export function readable<T extends { readonly text: string }>(
+  stored: T,
+): Omit<T, "text"> & { payload: unknown; payloadText?: string } {
+  const { text, ...rest } = stored;
+  try {
+    return { ...rest, payload: decodePayload(text) };
+  } catch {
+    return { ...rest, payload: undefined, payloadText: text };
+  }
+}

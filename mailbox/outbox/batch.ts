@@ -1,0 +1,274 @@
+// One batch of the outbox: which rows go, and what follows from the answer. A batch is written down
+// before it is sent and repeated unchanged until it is answered or too old, so that the receiver can
+// tell a repeat from something new.
+//
+// What a crash leads to: before the batch is written down, nothing was sent. After that, rows up to
+// `batch_n` are in doubt and go again with the same numbers; the receiver skips what it has. When
+// its answer is lost, the same. When rows are deleted, the answer was there.
+
+import { type MailboxStub, readableAddress } from "./address.ts";
+import { after, now as clockNow } from "../time/clock.ts";
+import type { Core } from "../host/context.ts";
+import { addToHistory, lostOptions, unreadable } from "../message/columns.ts";
+import { insertLetter } from "../lifecycle/die.ts";
+import { type Accepting, type AttemptRecord, type StoredError } from "../message/envelope.ts";
+import { storedError } from "../message/thrown.ts";
+import { UnreachableError } from "../errors.ts";
+import { errorFingerprint } from "../message/fingerprint.ts";
+import { acceptingOf, type Outbox, readOutboxOptions } from "./outbox.ts";
+import { type Batch, type BatchAnswer, formatBatch, parseAnswer } from "../message/wire.ts";
+import { newEpoch } from "../store/schema.ts";
+import type { OutboxRow, TargetRow } from "../store/outbox.ts";
+
+const BATCH_MESSAGES = 100;
+const BATCH_UNITS = 1024 * 1024;
+const CALL_TIMEOUT_MS = 15_000;
+const BACKOFF_FIRST_MS = 1_000;
+const BACKOFF_MAX_MS = 5 * 60 * 1000;
+const BACKOFF_OVERLOADED_MS = 30_000;
+
+/** A batch that goes, and its lane as it was written down. */
+export interface Sent {
+  readonly rows: readonly OutboxRow[];
+  readonly state: TargetRow;
+}
+
+/** What came of a call. */
+export type Answered = { readonly answer: BatchAnswer } | { readonly error: unknown };
+
+export class Carrier {
+  readonly #core: Core;
+  readonly #outbox: Outbox;
+
+  constructor(core: Core, outbox: Outbox) {
+    this.#core = core;
+    this.#outbox = outbox;
+  }
+
+  /** Writes down which rows go, and gives up those that are too old. Undefined when none goes now. */
+  prepare(target: string, isBound: boolean): Sent | undefined {
+    const core = this.#core;
+    const now = clockNow();
+    const before = this.#outbox.targetRow(target);
+    if (!isBound) {
+      this.#unbound(before, now);
+      return undefined;
+    }
+    const inDoubt = before.batch_n === null ? [] : core.outbox.upTo(target, before.batch_n);
+    const age = before.first_try === null ? 0 : now - before.first_try;
+    if (inDoubt.length > 0 && age > core.config.outboxMaxAgeMs) {
+      this.#giveUp(before, inDoubt);
+      return undefined;
+    }
+    // Rows in doubt go again, all of them and no others: the receiver may have taken them.
+    const isRepeat = inDoubt.length > 0;
+    const rows = isRepeat ? inDoubt : core.outbox.batch(target, BATCH_MESSAGES, BATCH_UNITS);
+    const last = rows.at(-1);
+    if (last === undefined) {
+      this.#outbox.put(settled(before, now));
+      return undefined;
+    }
+    const tries = isRepeat ? before.tries + 1 : 1;
+    const state: TargetRow = {
+      ...before,
+      epoch: before.epoch ?? newEpoch(),
+      last_n: Math.max(before.last_n, last.n),
+      batch_n: last.n,
+      first_try: isRepeat ? (before.first_try ?? now) : now,
+      // Counted before it is sent: whoever finds this row after a crash knows that the batch may be out.
+      tries,
+      next_try: now + backoff(tries, false),
+    };
+    this.#outbox.put(state);
+    return { rows, state };
+  }
+
+  /** Calls the target. Rejects with what it threw, or when it does not answer. */
+  async call(stub: MailboxStub, { rows, state }: Sent): Promise<Answered> {
+    const call = stub.mailboxCall(formatBatch(this.#batch(rows, state)));
+    return { answer: parseAnswer(await withTimeout(call, state.target)) };
+  }
+
+  /** Writes what follows from the answer, unless the lane has become another one meanwhile. */
+  settle({ rows, state }: Sent, answered: Answered): void {
+    const present = this.#core.outbox.target(state.target);
+    const isSame =
+      present !== undefined &&
+      present.epoch === state.epoch &&
+      present.batch_n === state.batch_n &&
+      present.tries === state.tries;
+    // All storage was deleted, or put back: what was sent then is not what is here.
+    if (!isSame) return;
+    if ("answer" in answered) this.#answered(present, rows, answered.answer);
+    else this.#failed(present, answered.error);
+  }
+
+  #batch(rows: readonly OutboxRow[], state: TargetRow): Batch {
+    const { ctx, className } = this.#core;
+    const { name } = ctx.id;
+    return {
+      sender: ctx.id.toString(),
+      epoch: state.epoch ?? "",
+      confirmed: state.confirmed_n === 0 ? null : { n: state.confirmed_n, id: state.confirmed_id ?? "" },
+      keepMs: this.#core.config.outboxMaxAgeMs * 2,
+      from: { id: ctx.id.toString(), className, ...(name === undefined ? {} : { name }) },
+      messages: rows.map((row) => ({ ...this.#message(row), n: row.n })),
+    };
+  }
+
+  /**
+   * What cannot be read goes in its place, but without a due time, which no receiver takes. So whoever
+   * has it already says so, and from whoever has not it comes back; and no other number is missing.
+   */
+  #message(row: OutboxRow): Accepting {
+    const options = readOutboxOptions(row.options);
+    const message = acceptingOf(row, options ?? {});
+    // In JSON it is null.
+    return options === undefined ? { ...message, due: Number.NaN } : message;
+  }
+
+  #answered(state: TargetRow, rows: readonly OutboxRow[], answer: BatchAnswer): void {
+    const now = clockNow();
+    switch (answer.kind) {
+      case "taken":
+        this.#taken(state, rows, answer, now);
+        return;
+      case "fork":
+        // This object was put back to an earlier moment: its numbers have been used for other messages.
+        this.#core.raise({ event: "outboxForked", target: readableAddress(state.target) });
+        this.#outbox.put({
+          ...settled(state, now),
+          epoch: newEpoch(),
+          confirmed_n: 0,
+          confirmed_id: null,
+        });
+        return;
+      case "refused":
+        this.#retry(state, now + backoff(state.tries, false), answer.message);
+        return;
+    }
+  }
+
+  #taken(
+    state: TargetRow,
+    rows: readonly OutboxRow[],
+    answer: Extract<BatchAnswer, { kind: "taken" }>,
+    now: number,
+  ): void {
+    const taken = rows.filter((row) => row.n <= answer.upTo);
+    const last = taken.at(-1);
+    if (last === undefined) {
+      const reason = answer.full ? "The mailbox is full." : "The target took nothing.";
+      this.#retry(state, now + backoff(state.tries, false), reason);
+      return;
+    }
+    for (const { n, code, message } of answer.refused) {
+      const row = taken.find((candidate) => candidate.n === n);
+      if (row !== undefined) this.#bury(state, row, { name: code, message });
+    }
+    // It has said what it has not taken, so nothing is in doubt any more.
+    this.#outbox.put(
+      {
+        ...settled(state, now),
+        confirmed_n: last.n,
+        confirmed_id: last.id,
+        ...(answer.full ? { next_try: now + BACKOFF_FIRST_MS, error: "The mailbox is full." } : {}),
+      },
+      last.n,
+    );
+  }
+
+  #failed(state: TargetRow, error: unknown): void {
+    const isOverloaded =
+      typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
+    const stored = storedError(error);
+    const nextAt = clockNow() + backoff(state.tries, isOverloaded);
+    this.#retry(state, nextAt, `${stored.name}: ${stored.message}`);
+    this.#core.raise({
+      event: "outboxFailed",
+      target: readableAddress(state.target),
+      tries: state.tries,
+      error: stored,
+      nextAt,
+    });
+  }
+
+  #retry(state: TargetRow, at: number, error: string): void {
+    this.#outbox.put({ ...state, next_try: at, error });
+  }
+
+  /** Nothing was tried, so nothing grows old: the rows wait for a version of the code that has the binding. */
+  #unbound(state: TargetRow, now: number): void {
+    const target = readableAddress(state.target);
+    this.#core.raise({ event: "outboxUnbound", target });
+    this.#retry(state, now + BACKOFF_MAX_MS, `The code that runs has no binding for ${target}.`);
+  }
+
+  /** Rows of a batch that nobody took in time become the sender's dead letters; the lane goes on. */
+  #giveUp(state: TargetRow, rows: readonly OutboxRow[]): void {
+    const error = { name: "UnreachableError", message: state.error ?? "The target did not answer." };
+    for (const row of rows) this.#bury(state, row, error);
+    this.#outbox.put({ ...settled(state, clockNow()), error: state.error }, rows.at(-1)?.n ?? 0);
+  }
+
+  /** Makes a row of the outbox a dead letter of this object. The row itself is deleted by the caller. */
+  #bury(state: TargetRow, row: OutboxRow, cause: StoredError): void {
+    const core = this.#core;
+    const now = clockNow();
+    const startedAt = state.first_try ?? now;
+    const options = readOutboxOptions(row.options);
+    const { key, history, earlierAttempts = 0 } = options ?? {};
+    const reason = options === undefined ? "unreadable" : "undeliverable";
+    const error = options === undefined ? unreadableOptions(row) : cause;
+    const record: AttemptRecord = {
+      attempt: state.tries,
+      startedAt,
+      durationMs: now - startedAt,
+      outcome: reason,
+      ...error,
+    };
+    insertLetter(core, {
+      id: row.id,
+      died: now,
+      type: row.type,
+      payload: row.payload,
+      reason,
+      attempts: earlierAttempts + state.tries,
+      due: row.due,
+      fingerprint: errorFingerprint(error.name, error.message),
+      key: key ?? null,
+      recurrence: null,
+      target: state.target,
+      // All that the receiver would have been told.
+      options: row.options,
+      history: addToHistory(history ?? null, record),
+      hook_due: core.config.onDeadLetter === undefined ? null : now,
+      hook_attempt: 0,
+    });
+  }
+}
+
+function unreadableOptions({ options }: OutboxRow): StoredError {
+  return unreadable(lostOptions("its row in the outbox", options ?? ""));
+}
+
+/** A lane with nothing in doubt. When it was last heard of is in `next_try`, which is past. */
+function settled(state: TargetRow, now: number): TargetRow {
+  return { ...state, batch_n: null, first_try: null, tries: 0, next_try: now, error: null };
+}
+
+function backoff(tries: number, isOverloaded: boolean): number {
+  const first = isOverloaded ? BACKOFF_OVERLOADED_MS : BACKOFF_FIRST_MS;
+  return Math.min(BACKOFF_MAX_MS, first * 2 ** Math.min(tries - 1, 20));
+}
+
+function withTimeout(call: Promise<string>, target: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const cancel = after(CALL_TIMEOUT_MS, () =>
+      reject(
+        new UnreachableError(`${readableAddress(target)} did not answer within ${CALL_TIMEOUT_MS / 1000} s.`),
+      ),
+    );
+    void call.then(resolve, reject).finally(cancel);
+  });
+}

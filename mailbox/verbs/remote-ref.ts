@@ -1,0 +1,184 @@
+// The verbs of an actor somewhere else, by RPC. A call that the platform calls retryable is made again
+// with a fresh stub and the same ids, so that a send that did arrive is not accepted twice.
+
+import type { MailboxStub } from "../outbox/address.ts";
+import { now as clockNow, sleep } from "../time/clock.ts";
+import { decodePayload, encodePayload } from "../payload/codec.ts";
+import { type DeadLetter, readable, type StoredLetter } from "../message/letter.ts";
+import type { Accepting } from "../message/envelope.ts";
+import { InvalidOptionError, UnreachableError, UnsupportedCallError } from "../errors.ts";
+import type { Recurrence } from "../lifecycle/recurrence.ts";
+import { formatAccept, formatVerb, valueOf } from "../message/wire.ts";
+import { type RedriveOptions, repairOf } from "./redrive.ts";
+import { makeSends } from "./send.ts";
+import type { MailboxStats } from "./operate.ts";
+import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs.ts";
+import type {
+  DeadLetterFilter,
+  OutboxMessage,
+  Page,
+  PageOptions,
+  PendingMessage,
+  StoredMessage,
+} from "./lists.ts";
+import { type Moment, parseMoment } from "../time/duration.ts";
+
+/** A typed handle on an actor somewhere: every verb is a promise. */
+export interface Ref<M extends object> extends Sends<M, "async">, Asks<M, "async"> {}
+
+const RETRY_FOR_MS = 30_000;
+const BACKOFF_FIRST_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+const CALL_UNITS = 8 * 1024 * 1024;
+
+/** The verbs that ask and repair, by RPC. */
+export class RemoteAsks<M extends object> implements Asks<M, "async"> {
+  readonly #stub: () => MailboxStub;
+
+  /** @param stub makes a fresh stub: after an error the one before is broken */
+  constructor(stub: () => MailboxStub) {
+    this.#stub = stub;
+  }
+
+  cancel(which: Which<M>): Promise<boolean> {
+    return this.#ask("cancel", which);
+  }
+
+  async reschedule(which: Which<M>, at: Moment): Promise<boolean> {
+    return this.#ask("reschedule", which, parseMoment(at, "at", clockNow()));
+  }
+
+  async get(which: Which<M>): Promise<PendingMessage | undefined> {
+    const stored: StoredMessage | undefined = await this.#ask("get", which);
+    return stored === undefined ? undefined : readable(stored);
+  }
+
+  async pending(options?: PageOptions & { readonly type?: string }): Promise<Page<PendingMessage>> {
+    return readablePage(await this.#ask<Page<StoredMessage>>("pending", options));
+  }
+
+  recurrences(options?: PageOptions): Promise<Page<Recurrence>> {
+    return this.#ask("recurrences", options);
+  }
+
+  outbox(options?: PageOptions): Promise<Page<OutboxMessage>> {
+    return this.#ask("outbox", options);
+  }
+
+  async deadLetters(options?: PageOptions & DeadLetterFilter): Promise<Page<DeadLetter>> {
+    return readablePage(await this.#ask<Page<StoredLetter>>("deadLetters", options));
+  }
+
+  async deadLetter(id: string): Promise<DeadLetter | undefined> {
+    const stored: StoredLetter | undefined = await this.#ask("deadLetter", id);
+    return stored === undefined ? undefined : readable(stored);
+  }
+
+  async redrive(id: string, options: RedriveOptions = {}): Promise<boolean> {
+    return this.#ask("redrive", id, repairOf(options));
+  }
+
+  purge(id: string): Promise<boolean> {
+    return this.#ask("purge", id);
+  }
+
+  redriveAll(filter?: DeadLetterFilter): Promise<number> {
+    return this.#ask("redriveAll", filter);
+  }
+
+  purgeAll(filter?: DeadLetterFilter): Promise<number> {
+    return this.#ask("purgeAll", filter);
+  }
+
+  pause(): Promise<void> {
+    return this.#ask("pause");
+  }
+
+  resume(): Promise<void> {
+    return this.#ask("resume");
+  }
+
+  stats(): Promise<MailboxStats> {
+    return this.#ask("stats");
+  }
+
+  async #ask<T>(verb: string, ...args: unknown[]): Promise<T> {
+    const value = await this.#call(formatVerb(verb, encodePayload(args)));
+    if (typeof value !== "string")
+      throw new UnsupportedCallError(`${verb} was answered in a form of another version.`);
+    return decodePayload(value) as T;
+  }
+
+  async #call(call: string): Promise<unknown> {
+    return valueOf(await callWithRetries(this.#stub, call));
+  }
+}
+
+export class RemoteRef<M extends object> extends RemoteAsks<M> implements Ref<M> {
+  readonly send: Send<M, "async">;
+  readonly sendLater: SendLater<M, "async">;
+  readonly sendIn: SendIn<M, "async">;
+  readonly sendEvery: SendEvery<M, "async">;
+  readonly sendAll: SendAll<M, "async">;
+
+  constructor(stub: () => MailboxStub) {
+    super(stub);
+    const sends = makeSends<M, "async">({
+      one: async (make) => (await accept(stub, [make(clockNow())]))[0] ?? "",
+      many: async (make) => {
+        const messages = make();
+        return messages.length === 0 ? [] : accept(stub, messages);
+      },
+    });
+    this.send = sends.send;
+    this.sendLater = sends.sendLater;
+    this.sendIn = sends.sendIn;
+    this.sendEvery = sends.sendEvery;
+    this.sendAll = sends.sendAll;
+  }
+}
+
+async function accept(stub: () => MailboxStub, messages: readonly Accepting[]): Promise<readonly string[]> {
+  const call = formatAccept(messages);
+  if (call.length > CALL_UNITS) {
+    throw new InvalidOptionError(
+      `The send is ${call.length} characters long when encoded, of at most ${CALL_UNITS}; it is all or nothing, so send fewer messages at a time.`,
+    );
+  }
+  return valueOf(await callWithRetries(stub, call)) as readonly string[];
+}
+
+/** Calls until it is answered, or until the error is not one to try again. @throws {UnreachableError} */
+async function callWithRetries(stub: () => MailboxStub, call: string): Promise<string> {
+  const startedAt = clockNow();
+  for (let tries = 1; ; tries += 1) {
+    // Outside: that nobody can be called at all is a refusal, not a call that failed.
+    const actor = stub();
+    try {
+      return await actor.mailboxCall(call);
+    } catch (cause) {
+      const wait = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
+      if (!isRetryable(cause) || clockNow() + wait - startedAt > RETRY_FOR_MS) {
+        throw new UnreachableError(
+          `The actor did not answer after ${tries} ${tries === 1 ? "try" : "tries"}, so it is unknown whether the call took effect: ${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause },
+        );
+      }
+      await sleep(wait);
+    }
+  }
+}
+
+/** What the platform calls worth another try; an overloaded object is never helped by one. */
+function isRetryable(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false;
+  const { retryable, overloaded } = error as { readonly retryable?: unknown; readonly overloaded?: unknown };
+  return retryable === true && overloaded !== true;
+}
+
+function readablePage<T extends { readonly text: string }>(
+  page: Page<T>,
+): Page<Omit<T, "text"> & { payload: unknown; payloadText?: string }> {
+  const items = page.items.map((item) => readable(item));
+  return page.cursor === undefined ? { items } : { items, cursor: page.cursor };
+}

@@ -1,0 +1,217 @@
+// One mailbox, put together: which part knows which, how it starts, and which commit a send joins.
+// The façade above it has the names and the docs; the parts below have the work.
+
+import { accept, acceptAll, type Undo } from "../lifecycle/accept.ts";
+import { addressOf } from "../outbox/address.ts";
+import type { Attempt, Outgoing } from "../host/attempt.ts";
+import { after, now as clockNow } from "../time/clock.ts";
+import { decodePayload } from "../payload/codec.ts";
+import { Core } from "../host/context.ts";
+import { Deliverer } from "../delivery/deliver.ts";
+import { Drain } from "../delivery/drain.ts";
+import type { Accepting, From } from "../message/envelope.ts";
+import {
+  InvalidPayloadError,
+  MailboxError,
+  NoReplyAddressError,
+  RefusedInHandlerError,
+  UnknownTypeError,
+} from "../errors.ts";
+import { ruleOf } from "../lifecycle/recurrence.ts";
+import { currentAttempt, currentScope } from "../host/attempt-scope.ts";
+import { GroupCommit } from "../host/group-commit.ts";
+import { applySchema } from "../host/handlers.ts";
+import { overrideContext } from "../host/storage-overrides.ts";
+import { checkSize } from "../message/incoming.ts";
+import { Outbox } from "../outbox/outbox.ts";
+import { outgoing, type SendOptions } from "../message/send-options.ts";
+import { Relay } from "../outbox/relay.ts";
+import type { Config } from "../host/settings.ts";
+
+const LOOK_AGAIN_MS = 1_100;
+
+export class Engine {
+  readonly core: Core;
+  readonly outbox: Outbox;
+  readonly drain: Drain;
+  /** The commits of what comes from outside. */
+  readonly group: GroupCommit;
+
+  constructor(ctx: DurableObjectState, env: unknown, className: string, config: () => Config) {
+    const core = new Core(ctx, env, className, config);
+    this.core = core;
+    this.outbox = new Outbox(core);
+    this.group = new GroupCommit(() => core.storage.sync());
+    const deliverer = new Deliverer(core, this.outbox, (from, type, payload, options) =>
+      this.#sendBack(from, type, payload, options),
+    );
+    this.drain = new Drain(core, deliverer, new Relay(core, this.outbox));
+    overrideContext(core);
+    // At once: what the constructor does next may arm the mailbox' own alarm.
+    if (!core.exists()) void core.adopt();
+    // Before any event is delivered, and after the subclass's constructor.
+    void ctx.blockConcurrencyWhile(() => this.#start());
+  }
+
+  /** The attempt that the caller belongs to. @throws {AttemptEndedError} */
+  get attempt(): Attempt | undefined {
+    return currentAttempt(this.core);
+  }
+
+  /** Sends one message in the commit it belongs to; answers its id. */
+  submit(out: Outgoing, now: number = clockNow()): string {
+    const { attempt } = this;
+    this.core.ready();
+    this.#check(out);
+    if (attempt?.mode === "async") {
+      attempt.buffer([out], currentScope());
+      return out.message.id;
+    }
+    attempt?.count([out]);
+    return this.core.surviving(() => this.#write(out, attempt, now));
+  }
+
+  /** Sends many, all or none. */
+  submitAll(outs: readonly Outgoing[]): readonly string[] {
+    const { attempt } = this;
+    this.core.ready();
+    const counts = new Map<string, number>();
+    for (const out of outs) {
+      const before = out.to === "other" ? (counts.get(out.target) ?? 0) : 0;
+      if (out.to === "other") counts.set(out.target, before + 1);
+      this.#check(out, before);
+    }
+    if (attempt?.mode === "async") {
+      attempt.buffer(outs, currentScope());
+      return outs.map((out) => out.message.id);
+    }
+    attempt?.count(outs);
+    const write = (): readonly string[] =>
+      attempt === undefined && outs.every((out) => out.to === "self")
+        ? acceptAll(
+            this.core,
+            outs.map((out) => out.message),
+          )
+        : outs.map((out) => this.#write(out, attempt, clockNow()));
+    return this.core.surviving(() => this.core.commit(write));
+  }
+
+  /** Refuses what cannot be part of a sync handler's one commit. @throws {RefusedInHandlerError} */
+  refuseInSyncHandler(verb: string): void {
+    if (this.attempt?.mode === "sync") {
+      throw new RefusedInHandlerError(
+        `${verb}() works in pages, each its own commit, so it cannot be part of a synchronous handler's; make the handler async.`,
+      );
+    }
+  }
+
+  #write(out: Outgoing, attempt: Attempt | undefined, now: number): string {
+    if (attempt === undefined) return this.#put(out, now);
+    const { events } = this.core;
+    const { mark } = events;
+    const undos: Undo[] = [];
+    const id = this.#put(out, now, undos);
+    const raised = events.since(mark);
+    attempt.wrote(out, () => {
+      for (const undo of undos.toReversed()) undo();
+      events.retract(raised);
+    });
+    return id;
+  }
+
+  #put(out: Outgoing, now: number, undos?: Undo[]): string {
+    return out.to === "other"
+      ? this.outbox.write(out.target, out.message, undefined, undos)
+      : accept(this.core, out.message, false, now, undos);
+  }
+
+  /**
+   * Everything that can be refused is refused here, before anything is written.
+   *
+   * @param before how many to the same target are sent together with it, and were checked before
+   */
+  #check(out: Outgoing, before = 0): void {
+    const { core } = this;
+    const { message } = out;
+    checkSize(core.config, message.payload);
+    if (out.to === "other") {
+      // Whether the type is known is the target's to say; if it is not, it keeps the message.
+      this.outbox.checkRoom(out.target, 1 + before + (this.attempt?.countTo(out.target) ?? 0));
+      return;
+    }
+    this.checkType(message);
+    if (message.declaration !== undefined) ruleOf(core, message.declaration);
+  }
+
+  /** Refuses a type without a handler, and a payload that its schema refuses. @throws typed errors */
+  checkType(message: Accepting): void {
+    const handler = this.core.config.handlers.get(message.type);
+    if (handler === undefined) {
+      const known = [...this.core.config.handlers.keys()].slice(0, 20).join(", ");
+      throw new UnknownTypeError(
+        `${this.core.className} has no handler for the type ${JSON.stringify(message.type)}; it receives ${known}.`,
+      );
+    }
+    if (handler.schema !== undefined) applySchema(handler.schema, message.type, readPayload(message));
+  }
+
+  #sendBack(
+    from: From | undefined,
+    type: string,
+    payload: unknown,
+    options: SendOptions | undefined,
+  ): string {
+    const { ctx, env } = this.core;
+    if (from?.id === ctx.id.toString()) {
+      return this.submit({ to: "self", message: outgoing({ kind: "now" }, type, payload, options) });
+    }
+    const target = from === undefined ? undefined : addressOf(ctx, env, from);
+    if (target === undefined) {
+      throw new NoReplyAddressError(
+        from === undefined
+          ? "The message was not sent by an actor, so nobody can be replied to."
+          : `The message came from a ${from.className} that no binding of this Worker leads to; bind its namespace.`,
+      );
+    }
+    return this.submit({ to: "other", target, message: outgoing({ kind: "now" }, type, payload, options) });
+  }
+
+  /**
+   * Runs once for each instance, before its first event: an alarm from before the mailbox is adopted,
+   * one that is wrong is set right.
+   */
+  async #start(): Promise<void> {
+    const { core } = this;
+    await core.adopting;
+    try {
+      if (core.exists() && (await core.wake.check())) this.#lookAgain();
+      // Whatever it was woken for, a wake is what releases them.
+      if (core.hasReleasable()) core.wake.arm(clockNow());
+    } catch (error) {
+      // Settings that are wrong: every verb says so, and the object lives.
+      if (!(error instanceof MailboxError)) throw error;
+    }
+  }
+
+  /** The alarm may be the one that this instance was started for. If it does not run, it was lost. */
+  #lookAgain(): void {
+    after(LOOK_AGAIN_MS, () => {
+      this.core.wake.check().catch(() => {
+        // The object is being reset; its next instance looks again.
+      });
+    });
+  }
+}
+
+/** @throws {InvalidPayloadError} for text that no sender of ours has written */
+function readPayload({ type, payload }: Accepting): unknown {
+  try {
+    return decodePayload(payload);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new InvalidPayloadError(
+      `The text of the payload of ${JSON.stringify(type)} cannot be read: ${reason.slice(0, 200)}. Send it by a ref, which encodes it.`,
+      { cause },
+    );
+  }
+}

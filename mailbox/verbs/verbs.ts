@@ -1,0 +1,95 @@
+// The verbs, as types: the one list of what can be asked of an actor, from wherever it is asked. On a
+// ref every verb is a promise; on the actor itself they answer at once, in the commit of the caller.
+
+import type { DeadLetter } from "../message/letter.ts";
+import type { Recurrence } from "../lifecycle/recurrence.ts";
+import type { RecurrenceOptions } from "../message/recurrence-options.ts";
+import type { TypeOf, VoidTypeOf } from "../message/message-map.ts";
+import type { SendEntry, SendOptions } from "../message/send-options.ts";
+import type { Every } from "../time/rule.ts";
+import type { RedriveOptions } from "./redrive.ts";
+import type { MailboxStats } from "./operate.ts";
+import type { DeadLetterFilter, OutboxMessage, Page, PageOptions, PendingMessage } from "./lists.ts";
+import type { Duration, Moment } from "../time/duration.ts";
+
+/** Which message: the one of an id, or the one of a type and key that waits. */
+export type Which<M extends object> = string | { readonly type: TypeOf<M>; readonly key: string };
+
+/** At once, or as a promise. */
+export type Mode = "sync" | "async";
+export type Answer<A extends Mode, T> = A extends "async" ? Promise<T> : T;
+
+/**
+ * Sends a message that is due at once. Two overloads and no conditional tuple, so that generic code
+ * can forward to it: types without a payload, and all others.
+ */
+export interface Send<M extends object, A extends Mode> {
+  (type: VoidTypeOf<M>, payload?: undefined, options?: SendOptions): Answer<A, string>;
+  <T extends TypeOf<M>>(type: T, payload: M[T], options?: SendOptions): Answer<A, string>;
+}
+
+/** Sends a message for a moment: a Date, or epoch milliseconds. A past one is due at once, in its place. */
+export interface SendLater<M extends object, A extends Mode> {
+  (at: Moment, type: VoidTypeOf<M>, payload?: undefined, options?: SendOptions): Answer<A, string>;
+  <T extends TypeOf<M>>(at: Moment, type: T, payload: M[T], options?: SendOptions): Answer<A, string>;
+}
+
+/** Sends a message for after a delay: `"5 minutes"`, or milliseconds. */
+export interface SendIn<M extends object, A extends Mode> {
+  (delay: Duration, type: VoidTypeOf<M>, payload?: undefined, options?: SendOptions): Answer<A, string>;
+  <T extends TypeOf<M>>(delay: Duration, type: T, payload: M[T], options?: SendOptions): Answer<A, string>;
+}
+
+/** Declares a recurrence of a type and key, and answers its id. The same rule again writes nothing. */
+export interface SendEvery<M extends object, A extends Mode> {
+  (every: Every, type: VoidTypeOf<M>, payload?: undefined, options?: RecurrenceOptions): Answer<A, string>;
+  <T extends TypeOf<M>>(every: Every, type: T, payload: M[T], options?: RecurrenceOptions): Answer<A, string>;
+}
+
+/** Sends many messages, all or none; answers their ids in the order of the entries. */
+export type SendAll<M extends object, A extends Mode> = (
+  entries: readonly SendEntry<M>[],
+) => Answer<A, readonly string[]>;
+
+/** The sends. Each throws a typed error, and enqueues nothing, for a type, payload, time or option that cannot be. */
+export interface Sends<M extends object, A extends Mode> {
+  readonly send: Send<M, A>;
+  readonly sendLater: SendLater<M, A>;
+  readonly sendIn: SendIn<M, A>;
+  readonly sendEvery: SendEvery<M, A>;
+  readonly sendAll: SendAll<M, A>;
+}
+
+/** The verbs that ask and repair. */
+export interface Asks<M extends object, A extends Mode> {
+  /**
+   * Cancels a message by the id that its send gave, whatever happened to it since, or by its type and
+   * key; a recurrence by its id. After `true` no new attempt begins. `false`, never an error, for an
+   * unknown or malformed id.
+   */
+  cancel(which: Which<M>): Answer<A, boolean>;
+  /** Gives a waiting message another due time; `false` when there is none that waits, or it runs. */
+  reschedule(which: Which<M>, at: Moment): Answer<A, boolean>;
+  /** The message, as it is now; `undefined` when it is not in the mailbox. */
+  get(which: Which<M>): Answer<A, PendingMessage | undefined>;
+  /** What is in the mailbox, in due order. */
+  pending(options?: PageOptions & { readonly type?: TypeOf<M> }): Answer<A, Page<PendingMessage>>;
+  recurrences(options?: PageOptions): Answer<A, Page<Recurrence>>;
+  /** What is on its way to other actors. */
+  outbox(options?: PageOptions): Answer<A, Page<OutboxMessage>>;
+  /** The dead letters that match, newest first. */
+  deadLetters(options?: PageOptions & DeadLetterFilter): Answer<A, Page<DeadLetter>>;
+  deadLetter(id: string): Answer<A, DeadLetter | undefined>;
+  /** Puts a dead letter back with its id, its attempts counted from 1 again; `false` when there is none. */
+  redrive(id: string, options?: RedriveOptions): Answer<A, boolean>;
+  /** Deletes a dead letter. */
+  purge(id: string): Answer<A, boolean>;
+  /** Puts back all letters that match and died before the call, in pages; answers how many. */
+  redriveAll(filter?: DeadLetterFilter): Promise<number>;
+  /** Deletes all letters that match and died before the call, in pages; answers how many. */
+  purgeAll(filter?: DeadLetterFilter): Promise<number>;
+  /** Running attempts end, no new one begins; sends are accepted, outbox and the object's own alarm go on. */
+  pause(): Answer<A, void>;
+  resume(): Answer<A, void>;
+  stats(): Answer<A, MailboxStats>;
+}
