@@ -52,7 +52,7 @@ export class Housekeeping {
   }
 
   /**
-   * Forgets senders that nothing more can come of, and lanes that were not used for so long that their
+   * Forgets senders that nothing more can come of, and routes that were not used for so long that their
    * target has forgotten them. A few at a time: every new instance looks at some, and then every hour.
    */
   #forget(now: number): void {
@@ -66,7 +66,7 @@ export class Housekeeping {
     for (const { sender, epoch, keep_until } of senders) {
       if (keep_until <= now) outbox.forgetSender(sender, epoch);
     }
-    // A lane that begins anew has another epoch, so its numbers are not mistaken for the old ones.
+    // A route that begins anew has another epoch, so its numbers are not mistaken for the old ones.
     const unusedSince = now - config.outboxMaxAgeMs * 2;
     const targets = outbox.targetsFrom(this.#forgottenUpTo, PAGE);
     this.#forgottenUpTo = targets.length < PAGE ? "" : (targets.at(-1)?.target ?? "");

@@ -135,7 +135,7 @@ export function checkTarget(to: unknown): asserts to is string | DurableObjectId
 
 /**
  * The name that an id was made from, where it leads to the same id again. It is preferred: an object
- * first woken by an id alone does not know its name, and two addresses of one object are two lanes.
+ * first woken by an id alone does not know its name, and two addresses of one object are two routes.
  */
 function nameOf(
   namespace: AnyNamespace,
@@ -148,7 +148,7 @@ function nameOf(
 
 function spaceOf(ctx: DurableObjectState, env: unknown, namespace: AnyNamespace): string {
   // What is not the same object may lead to the same actors all the same; the ids tell. A binding is
-  // preferred to an export: two names of one namespace would be two lanes to each of its actors.
+  // preferred to an export: two names of one namespace would be two routes to each of its actors.
   const found =
     namespacesOf("env", env).find(([, candidate]) => candidate === namespace) ??
     (isNamespace(namespace)

@@ -27,7 +27,7 @@ const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 5 * 60 * 1000;
 const BACKOFF_OVERLOADED_MS = 30_000;
 
-/** A batch that goes, and its lane as it was written down. */
+/** A batch that goes, and its route as it was written down. */
 export interface Sent {
   readonly rows: readonly OutboxRow[];
   readonly state: TargetRow;
@@ -89,7 +89,7 @@ export class Carrier {
     return { answer: parseAnswer(await withTimeout(call, state.target)) };
   }
 
-  /** Writes what follows from the answer, unless the lane has become another one meanwhile. */
+  /** Writes what follows from the answer, unless the route has become another one meanwhile. */
   settle({ rows, state }: Sent, answered: Answered): void {
     const present = this.#core.outbox.target(state.target);
     const isSame =
@@ -204,7 +204,7 @@ export class Carrier {
     this.#retry(state, now + BACKOFF_MAX_MS, `The code that runs has no binding for ${target}.`);
   }
 
-  /** Rows of a batch that nobody took in time become the sender's dead letters; the lane goes on. */
+  /** Rows of a batch that nobody took in time become the sender's dead letters; the route goes on. */
   #giveUp(state: TargetRow, rows: readonly OutboxRow[]): void {
     const error = { name: "UnreachableError", message: state.error ?? "The target did not answer." };
     for (const row of rows) this.#bury(state, row, error);
@@ -252,7 +252,7 @@ function unreadableOptions({ options }: OutboxRow): StoredError {
   return unreadable(lostOptions("its row in the outbox", options ?? ""));
 }
 
-/** A lane with nothing in doubt. When it was last heard of is in `next_try`, which is past. */
+/** A route with nothing in doubt. When it was last heard of is in `next_try`, which is past. */
 function settled(state: TargetRow, now: number): TargetRow {
   return { ...state, batch_n: null, first_try: null, tries: 0, next_try: now, error: null };
 }

@@ -25,7 +25,7 @@ export interface OutboxOptions {
 }
 
 /** A target's numbers, kept in memory while something waits for it. */
-export interface Lane {
+export interface Route {
   /** The last number given. */
   last: number;
   rows: number;
@@ -37,7 +37,7 @@ export interface Lane {
 
 export class Outbox {
   readonly #core: Core;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #routes = new Map<string, Route>();
   /** Targets for which something waits: those that may have it now, first come first served, and the others. */
   readonly #ready = new Set<string>();
   readonly #later = new Set<string>();
@@ -60,8 +60,8 @@ export class Outbox {
     earlier: Pick<OutboxOptions, "history" | "earlierAttempts"> = {},
     undos?: Undo[],
   ): string {
-    const lane = this.#lane(target);
-    const n = lane.last + 1;
+    const route = this.#route(target);
+    const n = route.last + 1;
     this.#core.outbox.insert({
       target,
       n,
@@ -71,14 +71,14 @@ export class Outbox {
       due: message.due,
       options: formatOutboxOptions(message, earlier),
     });
-    lane.last = n;
-    lane.rows += 1;
-    if (!this.#ready.has(target) && !this.#later.has(target)) this.#sort(target, lane);
-    this.#core.wake.arm(Math.max(lane.nextTry, clockNow()));
+    route.last = n;
+    route.rows += 1;
+    if (!this.#ready.has(target) && !this.#later.has(target)) this.#sort(target, route);
+    this.#core.wake.arm(Math.max(route.nextTry, clockNow()));
     // The number is not given again: a gap means nothing to the receiver.
     undos?.push(() => {
-      // Before the row is gone: a lane that was forgotten counts those on disk.
-      const present = this.#lane(target);
+      // Before the row is gone: a route that was forgotten counts those on disk.
+      const present = this.#route(target);
       if (!this.#core.outbox.delete(target, n)) return;
       present.rows -= 1;
       this.#sort(target, present);
@@ -89,7 +89,7 @@ export class Outbox {
   /** @throws {OutboxFullError} when `more` rows would be over the bound of one target */
   checkRoom(target: string, more: number): void {
     const { outboxMaxRows } = this.#core.config;
-    const { rows } = this.#lane(target);
+    const { rows } = this.#route(target);
     if (rows + more > outboxMaxRows) {
       throw new OutboxFullError(
         `${rows} messages wait for ${readableAddress(target)}, of at most ${outboxMaxRows} (settings.outbox.maxRows); it does not take them, so see outbox() for its last error.`,
@@ -101,42 +101,42 @@ export class Outbox {
    * The targets for which something waits: `ready` for those that may have it now, in their order. A relay
    * takes a few from their front, however many there are.
    */
-  waiting(which: "ready" | "later"): Iterable<[target: string, lane: Lane]> {
+  waiting(which: "ready" | "later"): Iterable<[target: string, route: Route]> {
     if (!this.#isLoaded && this.#core.exists()) {
       this.#isLoaded = true;
-      for (const target of this.#core.outbox.targets()) this.#sort(target, this.#lane(target));
+      for (const target of this.#core.outbox.targets()) this.#sort(target, this.#route(target));
     }
     return this.#entries(which === "ready" ? this.#ready : this.#later);
   }
 
-  *#entries(targets: ReadonlySet<string>): Iterable<[target: string, lane: Lane]> {
-    for (const target of targets) yield [target, this.#lane(target)];
+  *#entries(targets: ReadonlySet<string>): Iterable<[target: string, route: Route]> {
+    for (const target of targets) yield [target, this.#route(target)];
   }
 
   /** Writes what the relay knows of a target now, and deletes its rows up to that number, if one is given. */
   put(state: TargetRow, upTo?: number): void {
-    // Before rows are gone: a lane that was forgotten counts those on disk.
-    const lane = this.#lane(state.target);
-    if (upTo !== undefined) lane.rows -= this.#core.outbox.deleteUpTo(state.target, upTo);
+    // Before rows are gone: a route that was forgotten counts those on disk.
+    const route = this.#route(state.target);
+    if (upTo !== undefined) route.rows -= this.#core.outbox.deleteUpTo(state.target, upTo);
     this.#core.outbox.putTarget(state);
     this.#core.step();
-    lane.nextTry = state.next_try;
-    lane.tries = state.tries;
-    this.#sort(state.target, lane);
+    route.nextTry = state.next_try;
+    route.tries = state.tries;
+    this.#sort(state.target, route);
   }
 
   /** Those that were told to wait, and have, are ready again: behind those that are already, and not behind all that come. */
   promote(now: number): void {
-    for (const [target, lane] of this.waiting("later")) {
-      if (lane.tries === 0 && lane.nextTry <= now) this.#sort(target, lane);
+    for (const [target, route] of this.waiting("later")) {
+      if (route.tries === 0 && route.nextTry <= now) this.#sort(target, route);
     }
   }
 
   /** Leaves a target alone for a while; only memory is told, because storage may be what has failed. */
   postpone(target: string, until: number): void {
-    const lane = this.#lane(target);
-    lane.nextTry = until;
-    this.#sort(target, lane);
+    const route = this.#route(target);
+    route.nextTry = until;
+    this.#sort(target, route);
   }
 
   /** A message that waits for its target and was never tried. */
@@ -150,15 +150,15 @@ export class Outbox {
     const rows = this.#untried(target, which, true);
     if (rows.length === 0) return false;
     const { outbox } = this.#core;
-    const lane = this.#lane(target);
+    const route = this.#route(target);
     // A number is never given twice, also when the row that had it is gone.
-    outbox.putTarget({ ...this.targetRow(target), last_n: lane.last });
+    outbox.putTarget({ ...this.targetRow(target), last_n: route.last });
     for (const row of rows) {
       outbox.delete(target, row.n);
-      lane.rows -= 1;
+      route.rows -= 1;
       this.#core.raise({ event: "cancelled", id: row.id, type: row.type });
     }
-    this.#sort(target, lane);
+    this.#sort(target, route);
     return true;
   }
 
@@ -190,7 +190,7 @@ export class Outbox {
   deleteSome(count: number): number {
     const { outbox } = this.#core;
     for (const target of outbox.targets()) {
-      outbox.putTarget({ ...this.targetRow(target), last_n: this.#lane(target).last });
+      outbox.putTarget({ ...this.targetRow(target), last_n: this.#route(target).last });
     }
     this.#forget();
     return outbox.deleteSome(count);
@@ -200,34 +200,34 @@ export class Outbox {
     return this.#core.outbox.target(target) ?? emptyTarget(target);
   }
 
-  #lane(target: string): Lane {
-    let lane = this.#lanes.get(target);
-    if (lane === undefined) {
+  #route(target: string): Route {
+    let route = this.#routes.get(target);
+    if (route === undefined) {
       const row = this.#core.outbox.target(target);
-      lane = {
+      route = {
         last: Math.max(this.#core.outbox.lastNumber(target), row?.last_n ?? 0),
         rows: this.#core.outbox.countOf(target),
         nextTry: row?.next_try ?? 0,
         tries: row?.tries ?? 0,
       };
-      this.#lanes.set(target, lane);
+      this.#routes.set(target, route);
     }
-    return lane;
+    return route;
   }
 
-  /** Puts a lane among those that are ready, last, or the others. */
-  #sort(target: string, lane: Lane): void {
+  /** Puts a route among those that are ready, last, or the others. */
+  #sort(target: string, route: Route): void {
     this.#ready.delete(target);
     this.#later.delete(target);
     // What is on disk is enough to go on from; memory is for targets that have something waiting.
-    if (lane.rows <= 0) this.#lanes.delete(target);
-    else if (lane.tries === 0 && lane.nextTry <= clockNow()) this.#ready.add(target);
+    if (route.rows <= 0) this.#routes.delete(target);
+    else if (route.tries === 0 && route.nextTry <= clockNow()) this.#ready.add(target);
     else this.#later.add(target);
   }
 
   /** Memory is read from disk again. */
   #forget(): void {
-    this.#lanes.clear();
+    this.#routes.clear();
     this.#ready.clear();
     this.#later.clear();
     this.#isLoaded = false;

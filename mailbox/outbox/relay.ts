@@ -5,7 +5,7 @@ import { stubOf } from "./address.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { type Answered, Carrier } from "./batch.ts";
 import type { Core } from "../host/context.ts";
-import type { Lane, Outbox } from "./outbox.ts";
+import type { Route, Outbox } from "./outbox.ts";
 import { NEVER } from "../host/wake.ts";
 
 const TARGETS_AT_ONCE = 4;
@@ -46,13 +46,13 @@ export class Relay {
   /** When a target wants its next batch, and there is a place for it. */
   head(): number {
     let head = NEVER;
-    for (const [target, lane] of this.#outbox.waiting("later")) {
-      head = Math.min(head, Math.max(lane.nextTry, this.#notBefore(target, lane)));
+    for (const [target, route] of this.#outbox.waiting("later")) {
+      head = Math.min(head, Math.max(route.nextTry, this.#notBefore(target, route)));
     }
-    for (const [target, lane] of this.#outbox.waiting("ready")) {
+    for (const [target, route] of this.#outbox.waiting("ready")) {
       if (this.#inFlight.has(target)) continue;
       // The others are no sooner.
-      return Math.min(head, Math.max(lane.nextTry, this.#notBefore(target, lane)));
+      return Math.min(head, Math.max(route.nextTry, this.#notBefore(target, route)));
     }
     return head;
   }
@@ -62,11 +62,11 @@ export class Relay {
     if (!this.#core.exists()) return;
     const now = clockNow();
     this.#outbox.promote(now);
-    for (const [target, lane] of this.#front()) this.#start(target, lane);
+    for (const [target, route] of this.#front()) this.#start(target, route);
     if (this.#inFlight.size >= TARGETS_AT_ONCE) return;
-    const due = [...this.#outbox.waiting("later")].filter(([, lane]) => lane.nextTry <= now);
+    const due = [...this.#outbox.waiting("later")].filter(([, route]) => route.nextTry <= now);
     due.sort(([, a], [, b]) => a.tries - b.tries || a.nextTry - b.nextTry);
-    for (const [target, lane] of due) if (this.#hasPlace(target, lane)) this.#start(target, lane);
+    for (const [target, route] of due) if (this.#hasPlace(target, route)) this.#start(target, route);
   }
 
   /** The drain ends and leaves the batches in flight to themselves: a later life looks at them when they have timed out. */
@@ -78,18 +78,18 @@ export class Relay {
   }
 
   /** Of the targets that are ready, as many as there are places. */
-  *#front(): Iterable<[string, Lane]> {
+  *#front(): Iterable<[string, Route]> {
     let places = TARGETS_AT_ONCE - this.#inFlight.size;
-    for (const [target, lane] of this.#outbox.waiting("ready")) {
+    for (const [target, route] of this.#outbox.waiting("ready")) {
       if (places <= 0) return;
       if (this.#inFlight.has(target)) continue;
       places -= 1;
-      yield [target, lane];
+      yield [target, route];
     }
   }
 
-  #start(target: string, lane: Lane): void {
-    const flight = { until: clockNow() + HOLD_MS, isDoubtful: lane.tries > 0 };
+  #start(target: string, route: Route): void {
+    const flight = { until: clockNow() + HOLD_MS, isDoubtful: route.tries > 0 };
     this.#inFlight.set(target, flight);
     // Outside the drain that waits for it, it must not end with the event that began it.
     this.#core.ctx.waitUntil(this.#carry(target).then(() => this.#landed(target, flight)));
@@ -133,9 +133,9 @@ export class Relay {
     }
   }
 
-  #hasPlace(target: string, lane: Lane): boolean {
+  #hasPlace(target: string, route: Route): boolean {
     if (this.#inFlight.has(target) || this.#inFlight.size >= TARGETS_AT_ONCE) return false;
-    return lane.tries === 0 || this.#doubtful().length < DOUBTFUL_AT_ONCE;
+    return route.tries === 0 || this.#doubtful().length < DOUBTFUL_AT_ONCE;
   }
 
   #doubtful(): Flight[] {
@@ -143,10 +143,10 @@ export class Relay {
   }
 
   /** While all places are taken, the earliest moment at which one is free for sure. */
-  #notBefore(target: string, lane: Lane): number {
+  #notBefore(target: string, route: Route): number {
     const own = this.#inFlight.get(target);
     if (own !== undefined) return own.until;
-    if (this.#hasPlace(target, lane)) return 0;
+    if (this.#hasPlace(target, route)) return 0;
     const flights = this.#inFlight.size >= TARGETS_AT_ONCE ? [...this.#inFlight.values()] : this.#doubtful();
     return Math.min(...flights.map((flight) => flight.until));
   }

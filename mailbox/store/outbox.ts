@@ -18,7 +18,7 @@ export interface OutboxRow {
 export interface TargetRow {
   readonly target: string;
   /**
-   * Names one life of this lane's numbers; null until its first batch. One for each lane, and not one
+   * Names one life of this route's numbers; null until its first batch. One for each route, and not one
    * for the object: two addresses may lead to the same receiver, which must not mix up their numbers.
    */
   readonly epoch: string | null;

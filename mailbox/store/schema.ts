@@ -99,7 +99,7 @@ CREATE TABLE _mailbox_meta (
 ) WITHOUT ROWID;
 `;
 
-/** A name for one life of the numbers of one lane of an outbox. */
+/** A name for one life of the numbers of one route of an outbox. */
 export function newEpoch(): string {
   return nanoid();
 }

@@ -38,7 +38,7 @@ describe("G8 a receiver that cannot take everything", () => {
     expect(batches.at(0)?.messages).toHaveLength(7);
   });
 
-  it("does not hold up a lane with one message that it never takes: that one is its sender's to keep", async () => {
+  it("does not hold up a route with one message that it never takes: that one is its sender's to keep", async () => {
     const seen: unknown[] = [];
     const to = actor({
       receive: { note: (payload) => void seen.push(payload) },

@@ -230,7 +230,7 @@ describe("G8 what two objects remember of each other", () => {
     expect(from.eventsOf("outboxForked")).toEqual([]);
   });
 
-  it("is one lane for a name and for the id that was made from it", async () => {
+  it("is one route for a name and for the id that was made from it", async () => {
     const to = listener();
     const from = actor({ receive: {} });
     await from.inside((self) => {

@@ -119,7 +119,7 @@ describe("What a message costs", () => {
     expect(sent.written, shown(sent)).toBeLessThanOrEqual(100 + 1);
     await target.ref.resume();
     const relayed = await costOf(() => box.drain());
-    // 100 rows and the sender's mark there; 100 rows deleted and the lane twice here.
+    // 100 rows and the sender's mark there; 100 rows deleted and the route twice here.
     expect(relayed.written, shown(relayed)).toBeLessThanOrEqual(200 + 3);
     expect(relayed.setAlarm, shown(relayed)).toBeLessThanOrEqual(2);
     expect((await target.ref.stats()).pending).toBe(100);

@@ -17,12 +17,12 @@ export function* checkOrder(evidence: Evidence): Generator<Violation> {
   const { entries, told } = evidence.observations;
   const lines = entries.filter(({ line }) => line !== undefined);
   /** The place of a line, by its id. */
-  const places = new Map<string, { lane: string; seq: number; n: string }>();
+  const places = new Map<string, { route: string; seq: number; n: string }>();
   const first = new Map<string, number>();
   for (const { id, n, actor, line, attempt } of lines) {
     if (line === undefined || first.has(id)) continue;
     first.set(id, attempt);
-    places.set(id, { lane: `${line.from} to ${actor}`, seq: line.seq, n });
+    places.set(id, { route: `${line.from} to ${actor}`, seq: line.seq, n });
   }
   const begun = [...first].filter(([, attempt]) => attempt === 1).map(([id]) => id);
   yield* ascending(begun, places, "begin");
@@ -32,18 +32,18 @@ export function* checkOrder(evidence: Evidence): Generator<Violation> {
 
 function* ascending(
   ids: readonly string[],
-  places: ReadonlyMap<string, { lane: string; seq: number; n: string }>,
+  places: ReadonlyMap<string, { route: string; seq: number; n: string }>,
   verb: string,
 ): Generator<Violation> {
   const known = ids.flatMap((id) => places.get(id) ?? []);
-  for (const [lane, inLane] of groupBy(known, ({ lane }) => lane)) {
+  for (const [route, inRoute] of groupBy(known, ({ route }) => route)) {
     let last = { seq: 0, n: "" };
-    for (const { seq, n } of inLane) {
+    for (const { seq, n } of inRoute) {
       if (seq < last.seq) {
         yield {
           name: "out of order",
           what: n,
-          detail: `Expected the lines from clerk-${lane} to ${verb} in the order sent; saw line ${seq} after line ${last.seq} (${last.n}).`,
+          detail: `Expected the lines from clerk-${route} to ${verb} in the order sent; saw line ${seq} after line ${last.seq} (${last.n}).`,
         };
       }
       last = { seq, n };
