@@ -46,6 +46,7 @@ export {
   type Moment,
   NonRetryableError,
   NoReplyAddressError,
+  NewerSchemaError,
   NotSqliteError,
   type OnDeadLetter,
   OutboxFullError,

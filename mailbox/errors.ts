@@ -19,6 +19,7 @@ export type MailboxErrorCode =
   | "invalid_receive"
   | "invalid_recurrence"
   | "mailbox_full"
+  | "newer_schema"
   | "no_reply_address"
   | "not_sqlite"
   | "outbox_full"
@@ -181,6 +182,15 @@ export class NotSqliteError extends MailboxError {
   readonly code = "not_sqlite";
 }
 
+/**
+ * The object's mailbox was written by a newer version of the library than the one that runs: a release was rolled
+ * back. Nothing was done, and the messages wait for a version that knows them.
+ */
+export class NewerSchemaError extends MailboxError {
+  override readonly name: string = "NewerSchemaError";
+  readonly code = "newer_schema";
+}
+
 /** The actor did not answer. `cause` is the platform's error; whether the call took effect is unknown. */
 export class UnreachableError extends MailboxError {
   override readonly name: string = "UnreachableError";
@@ -225,6 +235,7 @@ const classes: Readonly<Record<MailboxErrorCode, MailboxErrorClass>> = {
   invalid_receive: InvalidReceiveError,
   invalid_recurrence: InvalidRecurrenceError,
   mailbox_full: MailboxFullError,
+  newer_schema: NewerSchemaError,
   no_reply_address: NoReplyAddressError,
   not_sqlite: NotSqliteError,
   outbox_full: OutboxFullError,

@@ -30,6 +30,7 @@ export {
   RefusedInHandlerError,
   NoReplyAddressError,
   UnknownNamespaceError,
+  NewerSchemaError,
   NotSqliteError,
   UnreachableError,
   UnreadableRowError,

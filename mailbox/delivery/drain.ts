@@ -229,7 +229,7 @@ export class Drain {
     this.#core.envelopes.endPage();
     while (!state.isOver) {
       const now = clockNow();
-      const head = this.#core.exists() ? this.#core.outboxHead() : NEVER;
+      const head = this.#core.isReadable() ? this.#core.outboxHead() : NEVER;
       await this.#poked(Math.max(1, head - now), over);
       if (state.isOver) break;
       await this.#core.storage.sync();

@@ -3,7 +3,7 @@
 
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "../time/clock.ts";
-import { InvalidOptionError, MailboxError, NotSqliteError } from "../errors.ts";
+import { MailboxError, NewerSchemaError, NotSqliteError } from "../errors.ts";
 import { Events, type MailboxEvent } from "./events.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "../store/schema.ts";
 import type { Config } from "./settings.ts";
@@ -91,28 +91,50 @@ export class Core {
     return this.meta.get("paused") === true;
   }
 
-  /** Whether the object has a mailbox on disk. */
+  /** Whether the object has a mailbox on disk, of whatever version. */
   exists(): boolean {
-    this.#isReady ||= schemaVersion(this.storage.sql) === SCHEMA_VERSION;
-    return this.#isReady;
+    return this.#version() > 0;
   }
 
-  /** Makes sure of the tables, at the first verb or wake and after all storage was deleted. */
+  /** Whether the object has a mailbox on disk whose rows this code can read: not one that a newer version has written. */
+  isReadable(): boolean {
+    const version = this.#version();
+    return version > 0 && version <= SCHEMA_VERSION;
+  }
+
+  /**
+   * Makes sure of the tables, at the first verb or wake and after all storage was deleted.
+   *
+   * @throws {NewerSchemaError}
+   */
   ready(): void {
     if (this.#isReady) return;
-    const version = schemaVersion(this.storage.sql);
+    const version = this.#version();
     if (version > SCHEMA_VERSION) {
-      throw new InvalidOptionError(
+      throw new NewerSchemaError(
         `The object's mailbox has schema version ${version}, and this code knows ${SCHEMA_VERSION}; deploy a version of durable-mailbox at least as new as the one that wrote it.`,
       );
     }
+    if (version === 0) this.#bringUp(version);
+  }
+
+  /** The version on disk, 0 for none. An older one is brought up to this code's, whoever asks: its rows are a mailbox. */
+  #version(): number {
+    if (this.#isReady) return SCHEMA_VERSION;
+    const version = schemaVersion(this.storage.sql);
+    if (version === 0 || version > SCHEMA_VERSION) return version;
+    this.#bringUp(version);
+    return SCHEMA_VERSION;
+  }
+
+  #bringUp(version: number): void {
     if (version < SCHEMA_VERSION) {
       migrate(this.storage, version);
       this.meta.forget();
-      // An alarm from before the class had a mailbox stays the user's own.
-      if (version === 0 && this.alarmToAdopt !== undefined) {
-        this.meta.set("alarm", { time: this.alarmToAdopt, retry: 0 });
-      }
+    }
+    // An alarm from before the class had a mailbox stays the user's own.
+    if (version === 0 && this.alarmToAdopt !== undefined) {
+      this.meta.set("alarm", { time: this.alarmToAdopt, retry: 0 });
     }
     this.#isReady = true;
   }
@@ -125,7 +147,7 @@ export class Core {
       if (alarm === null) return;
       this.alarmToAdopt = alarm;
       // A send of the constructor has made the tables already.
-      if (this.exists()) this.meta.set("alarm", { time: alarm, retry: 0 });
+      if (this.isReadable()) this.meta.set("alarm", { time: alarm, retry: 0 });
     });
     this.adopting = asked;
     return asked;
@@ -254,7 +276,7 @@ export class Core {
 
   /** The earliest moment at which anything is to be done, from the rows alone. */
   head(): number {
-    if (!this.exists()) return NEVER;
+    if (!this.isReadable()) return NEVER;
     const oldestParked = this.envelopes.oldestParked();
     const oldestLetter = this.letters.oldest();
     return Math.min(
@@ -277,7 +299,7 @@ export class Core {
 
   /** Whether messages are parked whose type this code knows. Reads all that are parked. */
   hasReleasable(): boolean {
-    if (!this.exists() || this.envelopes.oldestParked() === undefined) return false;
+    if (!this.isReadable() || this.envelopes.oldestParked() === undefined) return false;
     return this.envelopes.parkedTypes().some((type) => this.config.handlers.has(type));
   }
 

@@ -28,6 +28,7 @@ export function alarmMembers(core: Core): AlarmMembers {
       // While the object starts, an alarm from before it had a mailbox may not be known yet.
       if (core.adopting !== undefined) await core.adopting;
       if (!core.exists()) return core.alarmToAdopt ?? null;
+      core.ready();
       const alarm = core.meta.get("alarm");
       // While it runs it is not set, unless it was set anew.
       if (alarm === undefined || isSame(alarm, core.runningAlarm)) return null;
@@ -51,7 +52,7 @@ export function alarmMembers(core: Core): AlarmMembers {
     deleteAlarm: async () => {
       currentAttempt(core);
       // Adopted first, so that a rollback brings it back.
-      if (core.alarmToAdopt !== undefined) core.ready();
+      if (core.exists() || core.alarmToAdopt !== undefined) core.ready();
       const isOpen = core.adoptNothing();
       if (core.exists()) core.meta.clear("alarm");
       else if (isOpen) core.wake.dropForeign();

@@ -102,7 +102,7 @@ export class Outbox {
    * takes a few from their front, however many there are.
    */
   waiting(which: "ready" | "later"): Iterable<[target: string, route: Route]> {
-    if (!this.#isLoaded && this.#core.exists()) {
+    if (!this.#isLoaded && this.#core.isReadable()) {
       this.#isLoaded = true;
       for (const target of this.#core.outbox.targets()) this.#sort(target, this.#route(target));
     }

@@ -59,7 +59,7 @@ export class Relay {
 
   /** Starts what may be started: those that answer first. Nothing that follows from it is thrown. */
   start(): void {
-    if (!this.#core.exists()) return;
+    if (!this.#core.isReadable()) return;
     const now = clockNow();
     this.#outbox.promote(now);
     for (const [target, route] of this.#front()) this.#start(target, route);
@@ -108,10 +108,10 @@ export class Relay {
       } catch (error) {
         answered = { error };
       }
-      if (core.exists()) core.commit(() => this.#carrier.settle(sent, answered));
+      if (core.isReadable()) core.commit(() => this.#carrier.settle(sent, answered));
     } catch {
       // Storage is broken, or a row is: nothing was written, and the target is tried again.
-      if (core.exists()) this.#outbox.postpone(target, clockNow() + POSTPONED_MS);
+      if (core.isReadable()) this.#outbox.postpone(target, clockNow() + POSTPONED_MS);
     }
   }
 
@@ -119,7 +119,7 @@ export class Relay {
     if (this.#inFlight.get(target) === flight) this.#inFlight.delete(target);
     this.rounds += 1;
     // In a drain this only says that something has changed.
-    const head = this.#core.exists() ? this.head() : NEVER;
+    const head = this.#core.isReadable() ? this.head() : NEVER;
     if (this.#core.wake.draining) this.#core.wake.poke();
     else if (head !== NEVER) this.#core.wake.arm(head);
   }

