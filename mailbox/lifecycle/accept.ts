@@ -106,8 +106,12 @@ function acceptDeclaration(
   const id = declare(core, message, made, before);
   undos?.push(() => {
     core.recurrences.delete(id);
-    if (before !== undefined) core.recurrences.put(before);
-    if (waiting !== undefined && core.envelopes.at(waiting) === undefined) core.envelopes.insert(waiting);
+    if (before !== undefined) {
+      core.recurrences.put(before);
+      const now = core.envelopes.byId(occurrenceId(before.id, before.planned), before.planned);
+      if (now !== undefined) core.envelopes.delete(now);
+      if (waiting !== undefined) core.envelopes.insert(waiting);
+    }
     core.rolledBack();
   });
   return id;

@@ -28,7 +28,8 @@ export function readRule({ rule }: RecurrenceRow): StoredRule | undefined {
 }
 
 const LATE_MS = 5 * 60 * 1000;
-const CAUGHT_UP = 1_000;
+/** So many missed occurrences are delivered, and so many are counted. */
+export const CAUGHT_UP = 1_000;
 const NO_BOUNDS: Bounds = { missed: "latest" };
 
 /** How the present occurrence ended. */
@@ -60,13 +61,33 @@ export function detach(core: Core, row: RecurrenceRow): Envelope | undefined {
   return envelope;
 }
 
-/** Plans the next occurrence in the commit that ends this one. Does nothing when the recurrence has moved on or is gone. */
-export function advance(core: Core, id: string, planned: number, end: End): void {
+/**
+ * Makes the present occurrence, which runs, a message that its recurrence knows nothing of any more: it
+ * keeps its own end while other times take its place. A crash after this commit leaves it to be redelivered.
+ */
+export function letGo(core: Core, row: RecurrenceRow): void {
+  const id = occurrenceId(row.id, row.planned);
+  const own = core.envelopes.byId(id, row.planned);
+  if (own !== undefined) {
+    core.envelopes.move(own, { ...own, recurrence: null });
+  } else if (row.next_due !== null) {
+    core.envelopes.insert({ ...presentEnvelope(row, row.next_due), recurrence: null });
+    core.added(row.next_due);
+  }
+}
+
+/**
+ * Plans the next occurrence in the commit that ends this one.
+ *
+ * @returns whether it was the present one still: not when its recurrence has moved on, or is gone
+ */
+export function advance(core: Core, id: string, planned: number, end: End): boolean {
   const row = core.recurrences.byId(id);
-  if (row === undefined || row.planned !== planned || row.ended === 1) return;
+  if (row === undefined || row.planned !== planned || row.ended === 1) return false;
   const stored = readRule(row);
   if (stored === undefined) breakOff(core, row, end, endedError(row));
   else moveTo(core, row, stored.bounds, nextPlanned(stored.rule, planned), end, 1);
+  return true;
 }
 
 /**

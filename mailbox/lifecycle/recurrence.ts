@@ -7,11 +7,13 @@ import type { Core } from "../host/context.ts";
 import type { Accepting, Declaration } from "../message/envelope.ts";
 import { abortIn } from "../host/attempt-scope.ts";
 import { occurrenceId } from "../message/id.ts";
-import { readRule } from "./occurrence.ts";
+import { CAUGHT_UP, letGo, readRule, takeUp } from "./occurrence.ts";
 import {
   type Bounds,
   describeRule,
   firstPlanned,
+  missedBetween,
+  nextPlanned,
   parseEvery,
   type Rule,
   sameRule,
@@ -82,13 +84,14 @@ export function declare(
     core.generation += 1;
     return id;
   }
-  const first = firstPlanned(rule, { now, ...(made.startAt === undefined ? {} : { startAt: made.startAt }) });
+  if (row !== undefined) endPresent(core, row, before, now);
+  const first = firstFree(
+    core,
+    id,
+    rule,
+    firstPlanned(rule, { now, ...(made.startAt === undefined ? {} : { startAt: made.startAt }) }),
+  );
   const isOver = first === undefined || (made.until !== undefined && first > made.until);
-  // One of the old times that waits by itself is skipped; one that runs ends as it will.
-  if (row !== undefined && dropWaiting(core, row) && !core.runs(occurrenceId(row.id, row.planned))) {
-    const { planned } = row;
-    core.raise({ event: "skipped", id, type: row.type, count: 1, from: planned, to: planned });
-  }
   core.recurrences.put({
     id,
     type: message.type,
@@ -107,6 +110,42 @@ export function declare(
   core.generation += 1;
   if (!isOver && !core.paused) core.wake.arm(first);
   return id;
+}
+
+/**
+ * Other times take the place of the present occurrence. One that runs keeps its own end, one that is due is
+ * delivered all the same, and one that waits for a redelivery is skipped. One that is not due was never owed.
+ */
+function endPresent(core: Core, row: RecurrenceRow, stored: StoredRule | undefined, now: number): void {
+  const { id, type, planned } = row;
+  if (core.runs(occurrenceId(id, planned))) {
+    letGo(core, row);
+  } else if (stored !== undefined && row.next_due !== null && row.next_due <= now) {
+    letDueGo(core, row, stored, now);
+  } else if (dropWaiting(core, row)) {
+    core.raise({ event: "skipped", id, type, count: 1, from: planned, to: planned });
+  }
+}
+
+/** Of what is due, the old times say which is delivered. What they would deliver after that is skipped. */
+function letDueGo(core: Core, row: RecurrenceRow, { rule, bounds }: StoredRule, now: number): void {
+  const due = takeUp(core, row);
+  if (due === undefined) return;
+  letGo(core, due);
+  const { count, latest } = missedBetween(rule, due.planned, Math.min(now, bounds.until ?? now), CAUGHT_UP);
+  const from = nextPlanned(rule, due.planned);
+  if (count === 0 || from === undefined) return;
+  core.raise({ event: "skipped", id: row.id, type: row.type, count, from, to: latest });
+}
+
+/** The first of these planned times that no message or letter has already: of the old times one may be there that ran early. */
+function firstFree(core: Core, id: string, rule: Rule, first: number | undefined): number | undefined {
+  for (let planned = first; planned !== undefined; planned = nextPlanned(rule, planned)) {
+    const occurrence = occurrenceId(id, planned);
+    if (core.envelopes.byId(occurrence, planned) === undefined && !core.letters.has(occurrence))
+      return planned;
+  }
+  return undefined;
 }
 
 /** What a row says, for a person. */

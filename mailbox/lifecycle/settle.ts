@@ -21,12 +21,9 @@ export interface Item {
 
 /** Acknowledges: the row is gone, or the recurrence has moved on. A row that is gone already is a success too. */
 export function ack(core: Core, { row, present }: Item): void {
-  if (present !== undefined) {
-    advance(core, present.id, present.planned, "delivered");
-    return;
-  }
+  if (present !== undefined && advance(core, present.id, present.planned, "delivered")) return;
   if (core.envelopes.delete(row)) core.removed(1);
-  advanceOccurrence(core, row, "delivered");
+  if (present === undefined) advanceOccurrence(core, row, "delivered");
 }
 
 /** Applies the outcome of an attempt that did not ack. Sends of the attempt are written already, if they are to be. */
@@ -107,11 +104,10 @@ function kill(
   now: number,
 ): void {
   const { row, present } = item;
-  if (present === undefined) {
+  const isPart = present !== undefined && advance(core, present.id, present.planned, "dead");
+  if (!isPart) {
     if (!core.envelopes.delete(row)) return;
     core.removed(1);
-  } else if (core.recurrences.byId(present.id)?.planned !== present.planned) {
-    return;
   }
   core.failed += 1;
   die(
@@ -120,12 +116,16 @@ function kill(
     { reason: outcome.reason, attempts: record === undefined ? row.attempt : attempt, record },
     now,
   );
-  advanceOccurrence(core, row, "dead");
+  if (present === undefined) advanceOccurrence(core, row, "dead");
 }
 
-/** An occurrence that is to be kept becomes a message of its own. */
+/**
+ * An occurrence that is to be kept becomes a message of its own. It is one already, and none of its
+ * recurrence's any more, when that was declared with other times while it ran.
+ */
 function asMessage(core: Core, { row, present }: Item): Envelope | undefined {
-  return present === undefined ? row : detach(core, present);
+  if (row.recurrence === null) return row;
+  return (present === undefined ? undefined : detach(core, present)) ?? core.envelopes.at(row);
 }
 
 /** Moves a row to a later time, with its key if that is still free; whether the row was there. */

@@ -14,13 +14,23 @@ import { parsePolicy, type Policy } from "./policy.ts";
 export interface RecurrenceOptions extends Policy {
   /** Tells recurrences of one type apart: one recurrence per type and key. @default none */
   readonly key?: string;
-  /** No occurrence is planned before this moment; for an interval it is the first, if it is not past. */
+  /**
+   * No occurrence is planned before this moment; for an interval it is the first, if it is not past. It is part
+   * of the times: another moment plans anew, so one that follows the clock moves the first occurrence each time
+   * it is declared, and it comes only when it is due before the next declaration.
+   */
   readonly startAt?: Moment;
   /** No occurrence is planned after this moment; one at it is. */
   readonly until?: Moment;
   /** How many occurrences are delivered, or die, before the recurrence ends. 1 or more. */
   readonly times?: number;
-  /** Which of the occurrences are delivered whose time passed while the object could not. @default "latest" */
+  /**
+   * Which of the occurrences are delivered that are late: whose time passed while the object was paused, busy or
+   * away. The newest (`latest`), none (`skip`), or each in order, up to the newest 1,000 (`all`). To `skip`, late
+   * is more than five minutes, or than the time to the next occurrence if that is less, or when that has passed
+   * too; within this grace it is delivered, whatever it was that held it up, a slow handler of the mailbox too.
+   * @default "latest"
+   */
   readonly missed?: Missed;
 }
 

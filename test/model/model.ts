@@ -119,7 +119,9 @@ export class Model {
     const { everies } = this.state;
     const before = everies.get(id);
     const { every, isSame } = replan(before, id, label, spec, this.now);
-    if (before !== undefined && !isSame) this.#forsake(before);
+    if (before !== undefined && !isSame) this.#endPresent(before);
+    // A planned time has one message, also when it ran early under other times.
+    while (!isSame && this.#isTaken(present(every).id)) every.planned += spec.every;
     everies.set(id, every);
   }
 
@@ -219,6 +221,20 @@ export class Model {
   #advance(message: Message, end: "delivered" | "dead"): void {
     const every = this.state.everies.get(message.recurrence ?? "");
     if (every !== undefined && present(every).id === message.id) advance(every, end);
+  }
+
+  /** Of other times' occurrences one that is due is delivered all the same, as a message of its own. */
+  #endPresent(every: Every): void {
+    takeUp(every, this.now);
+    if (every.detached) this.#forsake(every);
+    else if (!every.ended && every.planned <= this.now) {
+      const message = present(every);
+      this.state.pending.set(message.id, { ...message, recurrence: undefined });
+    }
+  }
+
+  #isTaken(id: string): boolean {
+    return this.state.pending.has(id) || this.state.letters.has(id);
   }
 
   #forsake(every: Every): void {
