@@ -2,7 +2,7 @@
 // holds no logic of its own.
 
 import { DurableObject } from "cloudflare:workers";
-import type { AnyNamespace, RefOptions } from "../mailbox/internal.ts";
+import { type AnyNamespace, checkSettings, type RefOptions } from "../mailbox/internal.ts";
 import {
   type ActorRef,
   Mailbox,
@@ -73,7 +73,7 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
       () => {
         refuseShadowed(this, own, actorClass.name);
         return {
-          ...this.settings,
+          ...checkSettings(this.settings ?? {}),
           receive: this.receive,
           ...(this.policy === undefined ? {} : { policy: this.policy }),
           ...(this.onDeadLetter === undefined ? {} : { onDeadLetter: this.onDeadLetter }),

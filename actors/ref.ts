@@ -24,7 +24,7 @@ export function ref<M extends object>(
   options?: RefOptions,
 ): Ref<M>;
 export function ref(namespace: unknown, to: string | DurableObjectId, options: RefOptions = {}): unknown {
-  checkTarget(to);
+  checkTarget(to, options);
   // Compared with the overloads' namespace, a typed one would make the compiler expand every stub.
   return new RemoteRef<object>(() => stubIn(namespace as AnyNamespace, to, options));
 }

@@ -1,5 +1,6 @@
 // What the folders beside `mailbox/` need of it and no user does: nothing of this is exported by the package.
 
+export { checkSettings } from "./host/settings.ts";
 export { recurrenceId } from "./message/id.ts";
 export { type AnyNamespace, checkTarget, type RefOptions, stubIn } from "./outbox/address.ts";
 export { dateOf, now } from "./time/clock.ts";

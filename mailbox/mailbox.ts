@@ -94,7 +94,7 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     to: string | DurableObjectId,
     options?: RefOptions,
   ): ActorRef<N> {
-    checkTarget(to);
+    checkTarget(to, options);
     const { ctx, env } = this.#engine.core;
     const address = formatAddress(ctx, env, namespace, to, options);
     // Through the outbox a message to oneself would leave the object and come back, for nothing.

@@ -3,6 +3,7 @@
 
 import type { Attempt } from "../host/attempt.ts";
 import type { Core } from "../host/context.ts";
+import { isThenable } from "../host/handlers.ts";
 import { RefusedInHandlerError } from "../errors.ts";
 import { runIn, type SharedFrame } from "../host/attempt-scope.ts";
 import type { Outbox } from "../outbox/outbox.ts";
@@ -115,14 +116,6 @@ export class SyncRun implements Closing {
 function promised({ subject }: Attempt): RefusedInHandlerError {
   return new RefusedInHandlerError(
     `The handler of ${subject.type} is declared sync and answered a promise; make it an async function, or leave \`sync\` out.`,
-  );
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    ((typeof value === "object" && value !== null) || typeof value === "function") &&
-    "then" in value &&
-    typeof value.then === "function"
   );
 }
 

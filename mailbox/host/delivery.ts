@@ -123,6 +123,11 @@ export class EnvelopeDelivery implements Delivery {
         `The attempt of ${this.type} ${this.id} has ended, so it cannot be deferred any more.`,
       );
     }
+    if (this.#attempt.subject.kind === "hook") {
+      throw new InvalidDeliveryError(
+        "onDeadLetter cannot be deferred, because its letter is no message that waits; throw to have it run again, or send a message for later.",
+      );
+    }
     if ((this.#parsed.defers ?? 0) >= DEFERS_LIMIT) {
       throw new InvalidDeliveryError(
         `${this.type} ${this.id} was deferred ${DEFERS_LIMIT} times; throw an error to have it counted, or send a new message.`,

@@ -4,9 +4,12 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Delivery } from "./delivery.ts";
-import { AsyncSchemaError, InvalidReceiveError, SchemaRefusedError } from "../errors.ts";
+import { AsyncSchemaError, InvalidReceiveError, MailboxError, SchemaRefusedError } from "../errors.ts";
+import { checkNames, type Names, quote } from "../input.ts";
+import { checkTypeName } from "../message/check.ts";
 import type { TypeOf } from "../message/message-map.ts";
-import { type Policy, parsePolicy, type StoredPolicy } from "../message/policy.ts";
+import { storedError } from "../message/thrown.ts";
+import { type Policy, POLICY_NAMES, parsePolicy, type StoredPolicy } from "../message/policy.ts";
 
 /**
  * Handles one delivery. What it returns is ignored; when it throws or rejects, the message is redelivered.
@@ -26,6 +29,8 @@ export interface HandlerOptions extends Policy {
    */
   readonly sync?: boolean;
 }
+
+const OPTION_NAMES: Names<HandlerOptions> = { sync: true, ...POLICY_NAMES };
 
 /** A handler with a policy of its own. */
 export interface HandlerWithPolicy<P> extends HandlerOptions {
@@ -102,12 +107,28 @@ export function parseReceive(receive: unknown): ReadonlyMap<string, Handler> {
       `receive is ${receive === undefined ? "missing" : `a ${typeof receive}`}; expected an object with one handler for each type of the message map.`,
     );
   }
-  return new Map(Object.entries(receive).map(([type, value]) => [type, parseHandler(type, value)]));
+  return new Map(Object.entries(receive).map(([type, value]) => [typeOf(type), parseHandler(type, value)]));
+}
+
+/** A name under which no message could ever come is a mistake, and not a handler that waits. */
+function typeOf(name: string): string {
+  try {
+    return checkTypeName(name);
+  } catch (error) {
+    if (!(error instanceof MailboxError)) throw error;
+    throw new InvalidReceiveError(`receive has a handler that no message can be for. ${error.message}`);
+  }
 }
 
 function parseHandler(type: string, value: unknown): Handler {
   if (typeof value === "function") return resolved(type, value as Handle<unknown>, {}, undefined);
-  if (value instanceof ValidatedHandler) return resolved(type, value.handle, value.options, value.schema);
+  if (value instanceof ValidatedHandler) {
+    const { handle, options, schema } = value;
+    if (typeof handle === "function" && isSchema(schema)) return resolved(type, handle, options, schema);
+    throw new InvalidReceiveError(
+      `receive.${type} is validated(${quote(schema)}, ${quote(handle)}); expected a schema with "~standard", as zod, valibot and arktype make it, and a function.`,
+    );
+  }
   if (
     typeof value === "object" &&
     value !== null &&
@@ -125,10 +146,12 @@ function parseHandler(type: string, value: unknown): Handler {
 function resolved(
   type: string,
   handle: Handle<unknown>,
-  { sync, ...policy }: HandlerOptions,
+  options: HandlerOptions,
   schema: StandardSchemaV1 | undefined,
   written: Handle<unknown> = handle,
 ): Handler {
+  checkNames(options, OPTION_NAMES, `receive.${type}`);
+  const { sync, ...policy } = options;
   const isAsync = isAsyncFunction(written);
   if ((sync !== undefined && typeof sync !== "boolean") || (sync === true && isAsync)) {
     throw new InvalidReceiveError(
@@ -144,21 +167,83 @@ function resolved(
   };
 }
 
-/** Applies a schema at send or delivery. @throws {SchemaRefusedError} {@link AsyncSchemaError} */
+function isSchema(value: unknown): value is StandardSchemaV1 {
+  // A schema may be a function too.
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  const standard: unknown = Reflect.get(value, "~standard");
+  return (
+    typeof standard === "object" &&
+    standard !== null &&
+    typeof Reflect.get(standard, "validate") === "function"
+  );
+}
+
+/** What a schema says of a payload. */
+type Checked =
+  | { readonly kind: "payload"; readonly payload: unknown }
+  | { readonly kind: "issues"; readonly text: string }
+  | { readonly kind: "promise" }
+  | { readonly kind: "nothing"; readonly instead: unknown };
+
+/**
+ * Applies a schema at send or delivery. Whatever its vendor's code does, the answer is a payload or a refusal.
+ *
+ * @throws {SchemaRefusedError} {@link AsyncSchemaError}
+ */
 export function applySchema(schema: StandardSchemaV1, type: string, payload: unknown): unknown {
-  const result = schema["~standard"].validate(payload);
-  if (result instanceof Promise) {
-    result.catch(() => {});
-    throw new AsyncSchemaError(
-      `The schema of receive.${type} answered a promise; a message is checked inside one commit, so use a synchronous schema.`,
-    );
+  const which = `The schema of receive.${type}`;
+  let checked: Checked;
+  try {
+    checked = check(schema, payload);
+  } catch (cause) {
+    const { name, message } = storedError(cause);
+    throw new SchemaRefusedError(`${which} failed: ${name}: ${message}`, { cause });
   }
-  if (result.issues === undefined) return result.value;
-  const issues = result.issues
+  switch (checked.kind) {
+    case "payload":
+      return checked.payload;
+    case "issues":
+      throw new SchemaRefusedError(`${which} refuses the payload: ${checked.text}`);
+    case "promise":
+      throw new AsyncSchemaError(
+        `${which} answered a promise; a message is checked inside one commit, so use a synchronous schema.`,
+      );
+    case "nothing":
+      throw new SchemaRefusedError(
+        `${which} answered ${quote(checked.instead)}; expected a result of a Standard Schema, { value } or { issues }.`,
+      );
+  }
+}
+
+function check(schema: StandardSchemaV1, payload: unknown): Checked {
+  const result: unknown = schema["~standard"].validate(payload);
+  if (isThenable(result)) {
+    if (result instanceof Promise) result.catch(() => {});
+    return { kind: "promise" };
+  }
+  if (typeof result !== "object" || result === null) return { kind: "nothing", instead: result };
+  const { issues } = result as StandardSchemaV1.FailureResult;
+  // By the standard a result whose issues are falsy is a success, null as well as undefined.
+  if (issues) return { kind: "issues", text: textOf(issues) };
+  return "value" in result
+    ? { kind: "payload", payload: result.value }
+    : { kind: "nothing", instead: result };
+}
+
+/** Whether somebody could await it: any object with a `then`, not promises of this realm alone. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
+}
+
+function textOf(issues: readonly StandardSchemaV1.Issue[]): string {
+  return issues
     .slice(0, 5)
     .map((issue) => `${pathOf(issue)}${issue.message}`)
     .join("; ");
-  throw new SchemaRefusedError(`The schema of receive.${type} refuses the payload: ${issues}`);
 }
 
 function pathOf(issue: StandardSchemaV1.Issue): string {

@@ -5,9 +5,10 @@ import { atLeast, integer, optionalFunction } from "../message/check.ts";
 import type { DeadLetter } from "../message/letter.ts";
 import type { Delivery } from "./delivery.ts";
 import type { MailboxEvent } from "./events.ts";
+import { checkNames, type Names } from "../input.ts";
 import { SMALLEST_INTERVAL_MS } from "../time/rule.ts";
 import { type Handler, parseReceive, type Receive } from "./handlers.ts";
-import { type Policy, parsePolicy, type StoredPolicy } from "../message/policy.ts";
+import { type Policy, POLICY_NAMES, parsePolicy, type StoredPolicy } from "../message/policy.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 
 /** How long and how many dead letters are kept. */
@@ -51,6 +52,24 @@ export interface MailboxOptions<M extends object> extends Settings {
   readonly alarm?: ((info: AlarmInvocationInfo) => unknown) | undefined;
 }
 
+const RETENTION_NAMES: Names<Retention> = { age: true, count: true };
+const OUTBOX_NAMES: Names<NonNullable<Settings["outbox"]>> = { maxAge: true, maxRows: true };
+const SETTING_NAMES: Names<Settings> = {
+  maxPending: true,
+  maxPayloadBytes: true,
+  retention: true,
+  minInterval: true,
+  outbox: true,
+  onEvent: true,
+};
+const OPTION_NAMES: Names<MailboxOptions<never>> = {
+  receive: true,
+  policy: true,
+  onDeadLetter: true,
+  alarm: true,
+  ...SETTING_NAMES,
+};
+
 /** The options, parsed. */
 export interface Config {
   readonly handlers: ReadonlyMap<string, Handler>;
@@ -72,13 +91,23 @@ export const PAYLOAD_LIMIT_BYTES: number = 1.5 * 1024 * 1024;
 
 const OUTBOX_LIMIT_ROWS = 100_000;
 
+/** Refuses names that are no settings; what they say is checked with the rest. @throws {InvalidOptionError} */
+export function checkSettings(settings: Settings): Settings {
+  checkNames(settings, SETTING_NAMES, "settings");
+  return settings;
+}
+
 /** Checks and completes the options. @throws typed errors that name the setting */
 export function parseConfig(options: MailboxOptions<never>): Config {
-  const { retention, outbox } = options;
+  checkNames(options, OPTION_NAMES, "the options of the mailbox");
+  const { policy, retention, outbox } = options;
+  if (policy !== undefined) checkNames(policy, POLICY_NAMES, "policy");
+  if (retention !== undefined) checkNames(retention, RETENTION_NAMES, "settings.retention");
+  if (outbox !== undefined) checkNames(outbox, OUTBOX_NAMES, "settings.outbox");
   const retentionMs = parseDuration(retention?.age ?? "30 days", "settings.retention.age");
   return {
     handlers: parseReceive(options.receive),
-    policy: options.policy === undefined ? undefined : parsePolicy(options.policy, "policy"),
+    policy: policy === undefined ? undefined : parsePolicy(policy, "policy"),
     onDeadLetter: optionalFunction(options.onDeadLetter, "onDeadLetter"),
     // Asked anew each time: a host may learn of its alarm only after its constructor.
     get alarm() {

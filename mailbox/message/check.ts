@@ -1,58 +1,50 @@
-// Checks of what a person passes: names, keys, numbers, option names. Each says what was wrong and what was expected.
+// Checks of what a person passes: types, keys, numbers, functions. Each says what was wrong and what was expected.
 
 import { byteLength } from "../payload/codec.ts";
 import { InvalidKeyError, InvalidOptionError, UnknownTypeError } from "../errors.ts";
+import { quote } from "../input.ts";
 
 const NAME_BYTES = 256;
 
-/** Refuses a misspelt option instead of ignoring it. @throws {InvalidOptionError} */
-export function checkOptionNames(options: unknown, known: ReadonlySet<string>): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new InvalidOptionError(`The options are ${quote(options)}; expected an object.`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!known.has(name)) {
-      throw new InvalidOptionError(
-        `The option ${quote(name)} is unknown; expected one of ${[...known].join(", ")}.`,
-      );
-    }
-  }
+/**
+ * What keeps a value from being a type or a key; undefined when nothing does. The database would take half
+ * a surrogate pair for U+FFFD, so that two names become one.
+ */
+function faultOfName(value: unknown): string | undefined {
+  if (typeof value !== "string") return quote(value);
+  if (value === "") return "empty";
+  // A unit is at least a byte, so what is far too long is not counted.
+  if (value.length > NAME_BYTES) return `over ${NAME_BYTES} bytes long`;
+  if (byteLength(value) > NAME_BYTES) return `${byteLength(value)} bytes long`;
+  return value.isWellFormed() ? undefined : `${quote(value)}, which has half of a surrogate pair`;
 }
 
-/** Whether it can be a type or a key: longer texts name nothing. */
-export function isNameLength(value: unknown): value is string {
-  return typeof value === "string" && value.length <= NAME_BYTES;
+/** Whether it can be a type or a key: other texts name nothing. */
+export function isName(value: unknown): value is string {
+  return faultOfName(value) === undefined;
 }
 
 /** @throws {InvalidKeyError} */
 export function checkKey(key: unknown): string {
-  if (typeof key !== "string" || key === "" || byteLength(key) > NAME_BYTES) {
-    throw new InvalidKeyError(
-      `The key is ${typeof key === "string" ? `${byteLength(key)} bytes long` : `a ${typeof key}`}; expected a string of 1 to ${NAME_BYTES} bytes.`,
-    );
-  }
-  return key.toWellFormed();
+  const fault = faultOfName(key);
+  if (fault === undefined) return key as string;
+  throw new InvalidKeyError(
+    `The key is ${fault}; expected a string of 1 to ${NAME_BYTES} bytes of well-formed text.`,
+  );
 }
 
 /** @throws {UnknownTypeError} for what cannot be a type's name at all */
 export function checkTypeName(type: unknown): string {
-  if (typeof type !== "string" || type === "" || type.length > NAME_BYTES || byteLength(type) > NAME_BYTES) {
-    throw new UnknownTypeError(
-      `The message's type is ${quote(type)}; expected the name of a handler, a string of 1 to ${NAME_BYTES} bytes.`,
-    );
-  }
-  return type;
-}
-
-/** A value in an error text, cut to a readable length. */
-export function quote(value: unknown): string {
-  if (typeof value !== "string") return value === null ? "null" : `a value of type ${typeof value}`;
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 59)}…` : value);
+  const fault = faultOfName(type);
+  if (fault === undefined) return type as string;
+  throw new UnknownTypeError(
+    `The message's type is ${fault}; expected the name of a handler, a string of 1 to ${NAME_BYTES} bytes of well-formed text.`,
+  );
 }
 
 export function optionalFunction<F>(value: F, what: string): F {
   if (value !== undefined && typeof value !== "function") {
-    throw new InvalidOptionError(`${what} is a ${typeof value}; expected a function.`);
+    throw new InvalidOptionError(`${what} is ${quote(value)}; expected a function.`);
   }
   return value;
 }
@@ -61,7 +53,7 @@ export function optionalFunction<F>(value: F, what: string): F {
 export function integer(value: unknown, what: string, min: number, max: number): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
     throw new InvalidOptionError(
-      `${what} is ${typeof value === "number" ? value : `a ${typeof value}`}; expected a whole number from ${min} to ${max}.`,
+      `${what} is ${quote(value)}; expected a whole number from ${min} to ${max}.`,
     );
   }
   return value;

@@ -2,8 +2,9 @@
 // the wait between attempts. Invariant: everything is validated here, once, before it is stored; what
 // is stored resolves without an error for ever. Pure: jitter is a hash, so no clock and no randomness.
 import { InvalidPolicyError } from "../errors.ts";
+import { checkNames, type Names, quote } from "../input.ts";
 import { isAbsentOr, isFields, isNumber } from "../json.ts";
-import { MAX_AHEAD_MS, parseDuration, type Duration } from "../time/duration.ts";
+import { formatDuration, MAX_AHEAD_MS, parseDuration, type Duration } from "../time/duration.ts";
 
 /** The waits between attempts: they grow from `initial` by `factor` up to `max`. */
 export interface Backoff {
@@ -26,6 +27,10 @@ export interface Policy {
   /** The longest that an async attempt may run, over 0 and at most 10 minutes. @default "5 minutes" */
   readonly timeout?: Duration;
 }
+
+export const POLICY_NAMES: Names<Policy> = { maxAttempts: true, backoff: true, timeout: true };
+
+const BACKOFF_NAMES: Names<Backoff> = { initial: true, factor: true, max: true, jitter: true };
 
 interface ResolvedBackoff {
   readonly initialMs: number;
@@ -62,7 +67,8 @@ const MAX_TIMEOUT_MS = 600_000;
 const MAX_RETRY_AFTER_MS = 86_400_000;
 
 /**
- * Validates the three fields of a policy and turns them into their stored form; other fields are ignored.
+ * Validates the three fields of a policy and turns them into their stored form. Whose other names there
+ * may be is for the caller to say: a policy stands among options of many kinds.
  *
  * @param what - where the policy stands, which begins the error's message, such as `"policy"`
  * @returns undefined when no field is set
@@ -83,7 +89,7 @@ function parseMaxAttempts(value: unknown, what: string): number | "Infinity" {
   if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_ATTEMPTS)
     return value;
   throw new InvalidPolicyError(
-    `${what}: expected a whole number from 1 to 1,000,000, or Infinity; got ${show(value)}`,
+    `${what}: expected a whole number from 1 to 1,000,000, or Infinity; got ${quote(value)}`,
   );
 }
 
@@ -100,19 +106,26 @@ function parseBackoff(value: Backoff | Duration, what: string): ResolvedBackoff 
   }
   if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Date) {
     throw new InvalidPolicyError(
-      `${what}: expected a duration or { initial, factor, max, jitter }; got ${show(value)}`,
+      `${what}: expected a duration or { initial, factor, max, jitter }; got ${quote(value)}`,
     );
   }
+  checkNames(value, BACKOFF_NAMES, what);
   const { factor = DEFAULT_POLICY.backoff.factor, jitter = DEFAULT_POLICY.backoff.jitter } = value;
   if (typeof factor !== "number" || !Number.isFinite(factor) || factor < 1) {
     throw new InvalidPolicyError(
-      `${what}.factor: expected a finite number of 1 or more; got ${show(factor)}`,
+      `${what}.factor: expected a finite number of 1 or more; got ${quote(factor)}`,
     );
   }
   if (typeof jitter !== "number" || !(jitter >= 0 && jitter <= 1)) {
-    throw new InvalidPolicyError(`${what}.jitter: expected a number from 0 to 1; got ${show(jitter)}`);
+    throw new InvalidPolicyError(`${what}.jitter: expected a number from 0 to 1; got ${quote(jitter)}`);
   }
   const { initialMs, maxMs } = parseWaits(value, what);
+  // Only one that was written: the default of `factor` means nothing beside a long `initial`.
+  if (value.factor !== undefined && factor > 1 && (initialMs === 0 || maxMs <= initialMs)) {
+    throw new InvalidPolicyError(
+      `${what}.factor: ${factor} has no room to grow, because ${initialMs === 0 ? "`initial` is 0" : `\`max\` is ${formatDuration(maxMs)}, as \`initial\` is`}; set \`max\` above \`initial\`, or leave \`factor\` out`,
+    );
+  }
   return { initialMs, factor, maxMs, jitter };
 }
 
@@ -205,8 +218,4 @@ export function retryAfterMs(error: unknown): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function show(value: unknown): string {
-  return typeof value === "object" && value !== null ? "an object" : String(value).slice(0, 40);
 }

@@ -5,10 +5,11 @@ import { encodePayload, VOID_PAYLOAD } from "../payload/codec.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { type Moment, parseMoment } from "../time/duration.ts";
 import { type Every, type Missed, parseEvery, SMALLEST_INTERVAL_MS } from "../time/rule.ts";
-import { checkKey, checkOptionNames, checkTypeName, integer, quote } from "./check.ts";
+import { checkNames, type Names, quote } from "../input.ts";
+import { checkKey, checkTypeName, integer } from "./check.ts";
 import type { Accepting, Declaration } from "./envelope.ts";
 import { recurrenceId } from "./id.ts";
-import { parsePolicy, type Policy } from "./policy.ts";
+import { parsePolicy, type Policy, POLICY_NAMES } from "./policy.ts";
 
 /** The options of `sendEvery`. */
 export interface RecurrenceOptions extends Policy {
@@ -34,16 +35,14 @@ export interface RecurrenceOptions extends Policy {
   readonly missed?: Missed;
 }
 
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
-  "key",
-  "startAt",
-  "until",
-  "times",
-  "missed",
-  "maxAttempts",
-  "backoff",
-  "timeout",
-]);
+const OPTION_NAMES: Names<RecurrenceOptions> = {
+  key: true,
+  startAt: true,
+  until: true,
+  times: true,
+  missed: true,
+  ...POLICY_NAMES,
+};
 
 /**
  * Makes the declaration of one `sendEvery`: everything is checked where it was asked for, but the
@@ -72,7 +71,7 @@ export function outgoingEvery(
 }
 
 function parseOptions(every: unknown, options: RecurrenceOptions, now: number): Declaration {
-  checkOptionNames(options, KNOWN_OPTIONS);
+  checkNames(options, OPTION_NAMES, "the options");
   const { key, startAt, until, times, missed = "latest", ...rest } = options;
   if (missed !== "latest" && missed !== "skip" && missed !== "all") {
     throw new InvalidOptionError(`missed is ${quote(missed)}; expected "latest", "skip" or "all".`);

@@ -1,6 +1,6 @@
 // Which message a verb means: by id, or by type and key.
 
-import { isNameLength } from "./check.ts";
+import { isName } from "./check.ts";
 import { isIdLength } from "./id.ts";
 
 /** Which message, parsed. */
@@ -12,7 +12,7 @@ export function parseTarget(which: unknown): Target | undefined {
   if (typeof which !== "object" || which === null || !("type" in which) || !("key" in which))
     return undefined;
   const { type, key } = which;
-  return isNameLength(type) && isNameLength(key) ? { type, key } : undefined;
+  return isName(type) && isName(key) ? { type, key } : undefined;
 }
 
 /** Whether a send that still waits in memory is the one that is meant. */

@@ -5,9 +5,10 @@ import { now as clockNow } from "../time/clock.ts";
 import { encodePayload, VOID_PAYLOAD } from "../payload/codec.ts";
 import type { Accepting, EnvelopeOptions, IfPending } from "./envelope.ts";
 import { InvalidOptionError } from "../errors.ts";
-import { checkKey, checkOptionNames, checkTypeName, quote } from "./check.ts";
+import { checkNames, type Names, quote } from "../input.ts";
+import { checkKey, checkTypeName } from "./check.ts";
 import { newId } from "./id.ts";
-import { type Policy, parsePolicy } from "./policy.ts";
+import { type Policy, POLICY_NAMES, parsePolicy } from "./policy.ts";
 import { type Duration, type Moment, parseDuration, parseMoment } from "../time/duration.ts";
 
 /** The options of `send`, `sendLater`, `sendIn` and of each entry of `sendAll`. */
@@ -38,14 +39,7 @@ export type Timing =
   | { readonly kind: "at"; readonly at: unknown }
   | { readonly kind: "in"; readonly delay: unknown };
 
-const KNOWN_OPTIONS: ReadonlySet<string> = new Set([
-  "key",
-  "ifPending",
-  "expires",
-  "maxAttempts",
-  "backoff",
-  "timeout",
-]);
+const OPTION_NAMES: Names<SendOptions> = { key: true, ifPending: true, expires: true, ...POLICY_NAMES };
 
 /** Makes the message of one send. @throws typed errors that name what was wrong */
 export function outgoing(
@@ -99,7 +93,7 @@ function parseSendOptions(
   due: number,
   now: number,
 ): { key?: string; ifPending?: IfPending; options?: EnvelopeOptions } {
-  checkOptionNames(options, KNOWN_OPTIONS);
+  checkNames(options, OPTION_NAMES, "the options");
   const { key, ifPending, expires, ...policy } = options;
   if (ifPending !== undefined && ifPending !== "keep" && ifPending !== "replace") {
     throw new InvalidOptionError(`ifPending is ${quote(ifPending)}; expected "keep" or "replace".`);

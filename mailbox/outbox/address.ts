@@ -2,6 +2,7 @@
 // namespace is named by its binding, never by its class: only bindings can be looked up.
 
 import { InvalidOptionError, UnknownNamespaceError } from "../errors.ts";
+import { checkNames, type Names, quote } from "../input.ts";
 import { isText, readColumn } from "../json.ts";
 
 /** Where an actor is created at first, and in which jurisdiction it lives. */
@@ -11,6 +12,8 @@ export interface RefOptions {
   /** The jurisdiction of the namespace. */
   readonly jurisdiction?: DurableObjectJurisdiction;
 }
+
+const REF_NAMES: Names<RefOptions> = { locationHint: true, jurisdiction: true };
 
 /**
  * A namespace of any class, as far as this library uses it. Structural, and with stubs of no type:
@@ -124,11 +127,13 @@ export function addressOf(
   return undefined;
 }
 
-/** Checks the second argument of `ref`. @throws {InvalidOptionError} */
-export function checkTarget(to: unknown): asserts to is string | DurableObjectId {
-  if (typeof to === "string" ? to === "" : typeof to !== "object" || to === null) {
+/** Checks what `ref` is given beside the namespace. @throws {InvalidOptionError} */
+export function checkTarget(to: unknown, options: RefOptions = {}): asserts to is string | DurableObjectId {
+  checkNames(options, REF_NAMES, "the options of ref");
+  // The platform would take half a surrogate pair for U+FFFD, so that two names become one actor.
+  if (typeof to === "string" ? to === "" || !to.isWellFormed() : typeof to !== "object" || to === null) {
     throw new InvalidOptionError(
-      `ref was given ${to === "" ? "an empty name" : `a ${typeof to}`}; expected the actor's name, or a DurableObjectId.`,
+      `ref was given ${to === "" ? "an empty name" : quote(to)}; expected the actor's name, of well-formed text, or a DurableObjectId.`,
     );
   }
 }

@@ -4,6 +4,7 @@
 
 import { builtinName, errorFields, isBinaryClass } from "./forms.ts";
 import { InvalidPayloadError } from "../errors.ts";
+import { quote } from "../input.ts";
 
 /** The deepest nesting that is encoded; beyond, recursion could meet the end of the stack. */
 export const MAX_DEPTH = 1000;
@@ -159,8 +160,4 @@ function pathText(path: readonly Step[]): string {
     return /^[\p{L}_$][\p{L}\d_$]*$/u.test(step) && step.length <= 40 ? `.${step}` : `[${quote(step)}]`;
   });
   return `payload${(steps.length > 16 ? [...steps.slice(0, 8), "…", ...steps.slice(-7)] : steps).join("")}`;
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }

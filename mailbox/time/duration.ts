@@ -4,6 +4,7 @@
 import { parse } from "@lukeed/ms";
 import { MAX_TIME_MS } from "../json.ts";
 import { InvalidDurationError, InvalidMomentError } from "../errors.ts";
+import { quote } from "../input.ts";
 
 /** A length of time: milliseconds, or text such as `"30 seconds"`, `"5 minutes"`, `"2 days"`. From 0 to 100 years. */
 export type Duration = number | string;
@@ -17,6 +18,9 @@ export const MAX_AHEAD_MS: number = 100 * 365.25 * 86_400_000;
 /** Numbers below are taken for seconds: as milliseconds they would be before March 1973. */
 const SMALLEST_EPOCH_MS = 1e11;
 
+/** Numbers from here on, 31 years, are taken for moments: nobody counts so long a time in milliseconds. */
+const LARGEST_DURATION_MS = 1e12;
+
 /** No duration needs more characters, and the library's pattern takes quadratic time on long text. */
 const MAX_DURATION_LENGTH = 64;
 
@@ -27,7 +31,8 @@ const EXPECTED_DURATION =
  * Reads a duration, in whole milliseconds from 0 to 100 years; fractions round up.
  *
  * @param what - the argument's name, which begins the error's message
- * @throws InvalidDurationError for anything else, months and years (no fixed length) and text without a unit included
+ * @throws InvalidDurationError for anything else: months and years (no fixed length), text without a unit, and
+ *   numbers that are moments included
  */
 export function parseDuration(value: unknown, what: string): number {
   const refuse = (problem: string): InvalidDurationError =>
@@ -35,6 +40,11 @@ export function parseDuration(value: unknown, what: string): number {
   let ms: number;
   if (typeof value === "number") {
     if (Number.isNaN(value)) throw refuse("NaN is not a duration");
+    if (value >= LARGEST_DURATION_MS && value < Number.POSITIVE_INFINITY) {
+      throw refuse(
+        `${value} looks like a moment; pass a Date where a moment is taken, or subtract the present, or write the duration as text`,
+      );
+    }
     ms = Math.ceil(value);
   } else if (typeof value === "string") {
     ms = parseText(value, refuse);
@@ -121,17 +131,4 @@ export function formatDuration(ms: number): string {
     if (next === undefined || count * unit.ms < next.ms) break;
   }
   return text;
-}
-
-/** Quotes a refused value for a message, cut so that no input makes the message long. */
-function quote(value: unknown): string {
-  if (typeof value === "string") {
-    return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}…` : JSON.stringify(value);
-  }
-  if (typeof value === "number" || typeof value === "boolean" || value === null || value === undefined) {
-    return String(value);
-  }
-  if (value instanceof Date) return "the Date";
-  if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -4,6 +4,7 @@
 
 import { type Calendar, calendarOf } from "./cron.ts";
 import { InvalidRecurrenceError } from "../errors.ts";
+import { checkNames, type Names, quote } from "../input.ts";
 import { isAbsentOr, isFields, isNumber, isText, isTime } from "../json.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { MAX_TIME_MS } from "../json.ts";
@@ -20,6 +21,8 @@ export type Every = number | string | { readonly cron: string; readonly timeZone
  * (`latest`), none (`skip`), or each in order (`all`).
  */
 export type Missed = "latest" | "skip" | "all";
+
+const CRON_NAMES: Names<Extract<Every, { cron: string }>> = { cron: true, timeZone: true };
 
 interface IntervalRule {
   readonly kind: "interval";
@@ -74,8 +77,10 @@ export function parseEvery(
   every: unknown,
   options: { readonly startAt?: number | undefined; readonly now: number; readonly minIntervalMs: number },
 ): Rule {
-  if (typeof every === "object" && every !== null && "cron" in every) {
-    return parseCron(every.cron, "timeZone" in every ? every.timeZone : undefined, options);
+  if (typeof every === "object" && every !== null && Object.keys(every).length > 0 && !Array.isArray(every)) {
+    checkNames(every, CRON_NAMES, "every");
+    const { cron, timeZone } = every as { readonly cron?: unknown; readonly timeZone?: unknown };
+    return parseCron(cron, timeZone, options);
   }
   if (typeof every === "string" && /^\s*\S+(?:\s+\S+){4,5}\s*$/.test(every.slice(0, MAX_CRON_LENGTH))) {
     throw new InvalidRecurrenceError(
@@ -265,9 +270,4 @@ function intervalIndex(rule: IntervalRule, time: number): number {
 
 function intervalTime(rule: IntervalRule, index: number): number {
   return rule.anchor + index * rule.everyMs;
-}
-
-function quote(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  return typeof value === "object" && value !== null ? "an object" : String(value).slice(0, 60);
 }

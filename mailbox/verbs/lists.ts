@@ -12,7 +12,7 @@ import { type Recurrence, recurrenceView } from "../lifecycle/recurrence.ts";
 import { dueOfId, isIdLength, parseOccurrenceId, sentOfId } from "../message/id.ts";
 import { presentEnvelope } from "../lifecycle/occurrence.ts";
 import { cutOf, isBehind, unitsOf, compareDue } from "../message/order.ts";
-import { checkOptionNames } from "../message/check.ts";
+import { checkNames, type Names, quote } from "../input.ts";
 import { integer } from "../message/check.ts";
 import type { LetterFilter } from "../store/dead-letters.ts";
 import { parseMoment } from "../time/duration.ts";
@@ -79,7 +79,16 @@ export interface DeadLetterFilter {
   readonly diedBefore?: Date | number;
 }
 
-const FILTER_NAMES: ReadonlySet<string> = new Set(["type", "reason", "error", "ids", "diedBefore"]);
+const FILTER_NAMES: Names<DeadLetterFilter> = {
+  type: true,
+  reason: true,
+  error: true,
+  ids: true,
+  diedBefore: true,
+};
+const PAGE_NAMES: Names<PageOptions> = { limit: true, cursor: true };
+const PENDING_NAMES: Names<PageOptions & { readonly type?: string }> = { ...PAGE_NAMES, type: true };
+const LETTERS_NAMES: Names<PageOptions & DeadLetterFilter> = { ...PAGE_NAMES, ...FILTER_NAMES };
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 /** Of the texts of a filter, and of a cursor, which holds an id, escaped. */
@@ -124,7 +133,7 @@ export function pendingPage(
   core: Core,
   options: PageOptions & { readonly type?: string },
 ): Page<StoredMessage> {
-  const limit = limitOf(options);
+  const limit = limitOf(options, PENDING_NAMES);
   const type = optionalString(options.type, "type");
   const start = readCursor(options.cursor, "pending", [0, Number.MIN_SAFE_INTEGER, ""] as [
     number,
@@ -195,8 +204,8 @@ export function outboxPage(core: Core, options: PageOptions): Page<OutboxMessage
 }
 
 export function lettersPage(core: Core, options: PageOptions & DeadLetterFilter): Page<StoredLetter> {
+  const limit = limitOf(options, LETTERS_NAMES);
   const { limit: _limit, cursor, ...rest } = options;
-  const limit = limitOf(options);
   const filter = parseFilter(rest);
   const [died, id] = readCursor(cursor, "deadLetters", [Number.MAX_SAFE_INTEGER, ""] as [number, string]);
   const rows = core.letters.page({ died, id }, filter, limit, PAGE_UNITS);
@@ -209,8 +218,12 @@ export function lettersPage(core: Core, options: PageOptions & DeadLetterFilter)
 
 /** Checks the filter of the dead letters' verbs. @throws {InvalidOptionError} */
 export function parseFilter(filter: DeadLetterFilter): LetterFilter {
-  // A misspelt name must not mean all letters.
-  checkOptionNames(filter, FILTER_NAMES);
+  // Neither a misspelt name nor the fingerprint of a letter that has none must mean all letters.
+  checkNames(filter, FILTER_NAMES, "the filter");
+  for (const [name, value] of Object.entries(filter)) {
+    if (value === undefined)
+      throw new InvalidOptionError(`the filter: ${name} is undefined; give it a value, or leave it out.`);
+  }
   const { type, reason, error, ids, diedBefore } = filter;
   if (reason !== undefined && !DEAD_LETTER_REASONS.includes(reason)) {
     throw new InvalidOptionError(`reason is unknown; expected one of ${DEAD_LETTER_REASONS.join(", ")}.`);
@@ -231,13 +244,18 @@ export function parseFilter(filter: DeadLetterFilter): LetterFilter {
   };
 }
 
-function limitOf(options: PageOptions): number {
+/** How many a page has, of options with these names alone. @throws {InvalidOptionError} */
+function limitOf(options: PageOptions, names: Readonly<Record<string, true>> = PAGE_NAMES): number {
+  checkNames(options, names, "the options");
   return integer(options.limit ?? DEFAULT_LIMIT, "limit", 1, MAX_LIMIT);
 }
 
 function optionalString(value: unknown, what: string): string | undefined {
   if (value !== undefined && typeof value !== "string") {
-    throw new InvalidOptionError(`${what} is a ${typeof value}; expected a string.`);
+    throw new InvalidOptionError(`${what} is ${quote(value)}; expected a string.`);
+  }
+  if (value !== undefined && !value.isWellFormed()) {
+    throw new InvalidOptionError(`${what} is ${quote(value)}, which has half of a surrogate pair.`);
   }
   if (value !== undefined && value.length > MAX_TEXT) {
     throw new InvalidOptionError(`${what} has ${value.length} characters; expected at most ${MAX_TEXT}.`);

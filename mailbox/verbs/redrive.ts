@@ -8,6 +8,7 @@ import type { EnvelopeOptions, LetterRow } from "../message/envelope.ts";
 import { InvalidPayloadError, UnknownTypeError, UnreadableRowError } from "../errors.ts";
 import { applySchema } from "../host/handlers.ts";
 import { movedFlag } from "../message/id.ts";
+import { checkNames, type Names } from "../input.ts";
 import { checkSize } from "../message/incoming.ts";
 import { acceptingOf, type Outbox, readOutboxOptions } from "../outbox/outbox.ts";
 import { freeKey } from "../lifecycle/settle.ts";
@@ -23,6 +24,8 @@ export interface RedriveOptions {
   readonly at?: Moment;
 }
 
+const REDRIVE_NAMES: Names<RedriveOptions> = { payload: true, at: true };
+
 /** The repair, with its payload encoded where it was asked for. */
 export interface Repair {
   readonly text?: string;
@@ -34,6 +37,7 @@ const PAGE_UNITS = 1024 * 1024;
 
 /** Checks the options of a redrive. @throws typed errors */
 export function repairOf(options: RedriveOptions): Repair {
+  checkNames(options, REDRIVE_NAMES, "the options");
   return {
     ...("payload" in options ? { text: encodePayload(options.payload) } : {}),
     ...(options.at === undefined ? {} : { at: parseMoment(options.at, "at", clockNow()) }),

@@ -5,6 +5,7 @@ import { acceptFromOutside } from "../lifecycle/accept.ts";
 import { decodePayload, encodePayload } from "../payload/codec.ts";
 import type { Engine } from "./submit.ts";
 import { InvalidOptionError, UnsupportedCallError } from "../errors.ts";
+import { quote } from "../input.ts";
 import { isIdLength } from "../message/id.ts";
 import { takeBatch } from "../outbox/inbox.ts";
 import { checkIncoming } from "../message/incoming.ts";
@@ -121,7 +122,7 @@ function withTarget<T>(which: unknown, otherwise: T, act: (target: Target) => T)
 function optionsOf(value: unknown): object {
   if (value === undefined) return {};
   if (typeof value === "object" && value !== null) return value;
-  throw new InvalidOptionError(`The options are a ${typeof value}; expected an object.`);
+  throw new InvalidOptionError(`The options are ${quote(value)}; expected an object.`);
 }
 
 /** What is no id names nothing. */

@@ -47,6 +47,7 @@ const layers: readonly string[] = ["mailbox", "actors", "taskmanager", "examples
 const rooms: readonly { readonly name: string; readonly door?: readonly string[] }[] = [
   { name: "json.ts" },
   { name: "errors.ts" },
+  { name: "input.ts" },
   { name: "time", door: ["clock.ts", "duration.ts", "rule.ts"] },
   { name: "payload", door: ["codec.ts"] },
   { name: "message" },

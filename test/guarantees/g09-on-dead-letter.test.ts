@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { DeadLetter, Delivery } from "../../actors/index.ts";
+import { type DeadLetter, type Delivery, InvalidDeliveryError } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
 import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
@@ -55,6 +55,22 @@ describe("G9 onDeadLetter", () => {
     await box.drain();
     const { items } = await box.ref.pending();
     expect(items).toMatchObject([{ type: "obituary", payload: id }]);
+  });
+
+  it("is told that it cannot be deferred", async () => {
+    stopClock();
+    let refusal: unknown;
+    const { box } = dying((_, delivery) => {
+      try {
+        delivery.defer("1 hour");
+      } catch (error) {
+        refusal = error;
+      }
+    });
+    await box.ref.send("note", 1);
+    await box.drain();
+    expect(refusal).toBeInstanceOf(InvalidDeliveryError);
+    expect(String(refusal)).toContain("onDeadLetter cannot be deferred");
   });
 
   it("sends nothing when it throws, is tried three times, and never changes the letter", async () => {

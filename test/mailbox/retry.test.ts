@@ -52,12 +52,12 @@ describe("a policy", () => {
     [{ maxAttempts: 1.5 }, "got 1.5"],
     [{ maxAttempts: 1_000_001 }, "got 1000001"],
     [{ maxAttempts: Number.NaN }, "got NaN"],
-    [{ maxAttempts: "5" }, "got 5"],
+    [{ maxAttempts: "5" }, 'got "5"'],
     [{ maxAttempts: null }, "got null"],
     [{ timeout: 0 }, "policy.timeout: expected more than 0 and at most 10 minutes; got 0 ms"],
     [{ timeout: "11 minutes" }, "got 660000 ms"],
     [{ backoff: null }, "policy.backoff: expected a duration or { initial, factor, max, jitter }; got null"],
-    [{ backoff: [1] }, "got an object"],
+    [{ backoff: [1] }, "got an array"],
     [{ backoff: true }, "got true"],
     [{ backoff: { factor: 0.5 } }, "policy.backoff.factor: expected a finite number of 1 or more; got 0.5"],
     [{ backoff: { factor: Number.POSITIVE_INFINITY } }, "got Infinity"],
@@ -118,14 +118,15 @@ describe("the backoff", () => {
 
   it("waits at least 1 ms", () => {
     for (const attempt of [1, 2, 1_000_000]) expect(backoffMs(policy(0), "id", attempt)).toBe(1);
-    expect(backoffMs(policy({ initial: 0, factor: 10 }), "id", 1_000_000)).toBe(1);
+    expect(backoffMs(policy({ initial: 0 }), "id", 1_000_000)).toBe(1);
     expect(backoffMs(policy({ initial: 1, jitter: 1 }), "id", 1)).toBeGreaterThanOrEqual(1);
   });
 
   it("is a whole number within its bounds, and the same each time", () => {
     const backoff = fc.record({
-      initial: fc.nat(1e7),
+      initial: fc.integer({ min: 1, max: 1e7 }),
       factor: fc.double({ min: 1, max: 1e6, noNaN: true }),
+      max: fc.integer({ min: 1e7 + 1, max: 1e9 }),
       jitter: fc.double({ min: 0, max: 1, noNaN: true }),
     });
     fc.assert(

@@ -1,6 +1,7 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { AsyncSchemaError, SchemaRefusedError, validated } from "../../actors/index.ts";
+import { AsyncSchemaError, InvalidReceiveError, SchemaRefusedError, validated } from "../../actors/index.ts";
 import { startClockAfterEach, stopClock } from "../support/clock.ts";
 import { actor, until } from "../support/scripted.ts";
 
@@ -68,6 +69,80 @@ describe("validated", () => {
     expect((await box.ref.deadLetter(id))?.errors.at(-1)?.name).toBe("AsyncSchemaError");
   });
 
+  /** A schema of a vendor's own making. */
+  const schema = (validate: (value: unknown) => unknown): StandardSchemaV1 =>
+    ({ "~standard": { version: 1, vendor: "test", validate } }) as StandardSchemaV1;
+
+  it.each([
+    ["with issues: undefined", (value: unknown) => ({ value, issues: undefined })],
+    ["with issues: null", (value: unknown) => ({ value, issues: null })],
+    ["with undefined for its value", () => ({ value: undefined })],
+  ])("takes a result %s for a success", async (_, validate) => {
+    const seen: unknown[] = [];
+    const box = actor({ receive: { note: validated(schema(validate), (output) => void seen.push(output)) } });
+    await box.ref.send("note", "text");
+    await box.drain();
+    expect(seen).toEqual([(validate("text") as { value: unknown }).value]);
+  });
+
+  const broken: readonly [what: string, validate: () => unknown, message: string][] = [
+    [
+      "throws",
+      () => fail(new TypeError("no such rule")),
+      "The schema of receive.note failed: TypeError: no such rule",
+    ],
+    ["throws what cannot be read", () => fail(Object.create(null)), "The schema of receive.note failed"],
+    ["answers a number", () => 5, "answered 5; expected a result of a Standard Schema"],
+    ["answers nothing", () => undefined, "answered undefined"],
+    ["answers an object without a value", () => ({}), "answered an object"],
+    ["answers issues of no form", () => ({ issues: true }), "The schema of receive.note failed"],
+    [
+      "answers a result that throws",
+      () => ({
+        get issues() {
+          return fail(new Error("lazy"));
+        },
+      }),
+      "failed: Error: lazy",
+    ],
+  ];
+  it.each(broken)("refuses what its schema cannot say: one that %s", async (_, validate, message) => {
+    stopClock();
+    const box = actor({ receive: { note: validated(schema(validate), () => {}) } });
+    const refusal: unknown = await box.ref.send("note", "text").catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(SchemaRefusedError);
+    expect(String(refusal)).toContain(message);
+    await box.inside((self) => expect(() => self.send("note", "text")).toThrow(SchemaRefusedError));
+    expect((await box.ref.stats()).pending).toBe(0);
+    box.deploy({ receive: { note: () => {} } });
+    await box.evict();
+    const id = await box.ref.sendIn("1 hour", "note", "text");
+    box.deploy({ receive: { note: validated(schema(validate), () => {}) } });
+    await box.evict();
+    await box.ref.reschedule(id, Date.now());
+    await box.drain();
+    expect(await box.ref.deadLetter(id)).toMatchObject({ reason: "unreadable", payload: "text" });
+  });
+
+  it("refuses a schema that answers a thenable of another library", async () => {
+    const thenable = { then: (resolve: (value: unknown) => void) => resolve({ value: 1 }) };
+    const box = actor({
+      receive: {
+        note: validated(
+          schema(() => thenable),
+          () => {},
+        ),
+      },
+    });
+    await expect(box.ref.send("note", "text")).rejects.toThrow(AsyncSchemaError);
+    expect((await box.ref.stats()).pending).toBe(0);
+  });
+
+  it.each([undefined, {}, { "~standard": {} }, () => {}])("refuses what is no schema: %o", async (none) => {
+    const box = actor({ receive: { note: validated(none as StandardSchemaV1, () => {}) } });
+    await expect(box.ref.send("note", "text")).rejects.toThrow(InvalidReceiveError);
+  });
+
   it("takes a policy, as any handler does", async () => {
     const box = actor({
       receive: {
@@ -85,3 +160,7 @@ describe("validated", () => {
     expect(box.eventsOf("deadLettered")).toMatchObject([{ reason: "exhausted", attempts: 1 }]);
   });
 });
+
+function fail(error: unknown): never {
+  throw error;
+}

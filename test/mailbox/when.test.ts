@@ -12,7 +12,7 @@ describe("a duration", () => {
     [1500, 1500],
     [0.1, 1],
     [1500.2, 1501],
-    [MAX_AHEAD_MS, MAX_AHEAD_MS],
+    [1e12 - 1, 1e12 - 1],
     ["0 s", 0],
     ["0.0 minutes", 0],
     ["250 ms", 250],
@@ -38,7 +38,9 @@ describe("a duration", () => {
     [Number.NaN, "NaN is not a duration"],
     [Number.POSITIVE_INFINITY, "Infinity is over 100 years"],
     [Number.NEGATIVE_INFINITY, "-Infinity is negative"],
-    [MAX_AHEAD_MS + 1, "3155760000001 is over 100 years"],
+    [1e12, "1000000000000 looks like a moment; pass a Date"],
+    [NOW, `${NOW} looks like a moment`],
+    [MAX_AHEAD_MS + 1, "3155760000001 looks like a moment"],
     ["-5 minutes", '"-5 minutes" is negative'],
     ["", "an empty text is not a duration"],
     ["  ", "an empty text is not a duration"],
@@ -57,7 +59,7 @@ describe("a duration", () => {
     [{}, "an object is not a duration"],
     [["5 s"], "an array is not a duration"],
     [5n, "a bigint is not a duration"],
-    ["9".repeat(100_000), `"${"9".repeat(40)}"… is not a duration`],
+    ["9".repeat(100_000), `"${"9".repeat(59)}…" is not a duration`],
   ];
   it.each(refused)("is refused with the reason: %o", (value, problem) => {
     expect(() => parseDuration(value, "delay")).toThrow(InvalidDurationError);
@@ -105,7 +107,7 @@ describe("a moment", () => {
     [-NOW, `${-NOW} looks like seconds`],
     ["2027-01-01", '"2027-01-01" is a string, and a string is a duration, not a moment; pass a Date'],
     [NOW + MAX_AHEAD_MS + 1, "is more than 100 years ahead"],
-    [new Date(8.64e15), "the Date is more than 100 years ahead"],
+    [new Date(8.64e15), "a Date is more than 100 years ahead"],
     [undefined, "undefined is not a moment"],
     [{ getTime: () => NOW }, "an object is not a moment"],
   ];
