@@ -1,5 +1,5 @@
 // The local runtime as a process of its own: workerd itself, without wrangler's proxy before it. The
-// bench measures in it, the chaos harness kills it.
+// bench measures in it, the chaos harness kills it, the tracer listens to it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
