@@ -52,6 +52,9 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
   /** Runs after a message became a dead letter. */
   protected readonly onDeadLetter?: OnDeadLetter;
 
+  /** What cannot be hidden by a member of a subclass. */
+  readonly #mailbox: Mailbox<M>;
+
   /** Every verb of the mailbox. */
   protected readonly mailbox: Mailbox<M>;
   protected readonly send: Send<M, "sync">;
@@ -66,12 +69,18 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const actorClass = new.target;
-    refuseReserved(actorClass.prototype, actorClass.name);
     const mailbox = new Mailbox<M>(
       ctx,
       env,
       () => {
-        refuseShadowed(this, own, actorClass.name);
+        // Here and not before: a class that is wrong can be made, and says so at every verb and wake.
+        refuseReserved(actorClass.prototype, actorClass.name);
+        shadowed ??= [...RESERVED, "alarm"].find((name) => Reflect.get(this, name) !== own[name]);
+        // A field in its place would be called for every wake, and nothing be delivered.
+        if (shadowed !== undefined) {
+          installWake(this, wake);
+          throw reserved(actorClass.name, shadowed);
+        }
         return {
           ...checkSettings(this.settings ?? {}),
           receive: this.receive,
@@ -82,6 +91,7 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
       },
       actorClass.name,
     );
+    this.#mailbox = mailbox;
     this.mailbox = mailbox;
     this.send = mailbox.send;
     this.sendLater = mailbox.sendLater;
@@ -93,9 +103,9 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
     const refTo: unknown = (namespace: AnyNamespace, to: string | DurableObjectId, options?: RefOptions) =>
       mailbox.ref(namespace, to, options);
     this.ref = refTo as RefVerb;
-    // The platform calls an own `alarm` before one of the prototype, which is the user's own.
     const wake = (info?: AlarmInvocationInfo): Promise<void> => mailbox.wake(info);
-    Object.defineProperty(this, "alarm", { value: wake, configurable: true, enumerable: false });
+    installWake(this, wake);
+    let shadowed: string | undefined;
     const own: Readonly<Record<string, unknown>> = Object.fromEntries(
       [...RESERVED, "alarm"].map((name) => [name, Reflect.get(this, name)]),
     );
@@ -103,7 +113,7 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
 
   /** What refs call: the whole RPC surface of an actor. */
   mailboxCall(call: string): Promise<string> {
-    return this.mailbox.call(call);
+    return this.#mailbox.call(call);
   }
 }
 
@@ -114,7 +124,7 @@ function alarmOf(prototype: object, actor: object): { alarm?: (info: AlarmInvoca
     : {};
 }
 
-/** Methods and accessors of a subclass. */
+/** Methods and accessors of a subclass. @throws {ReservedNameError} */
 function refuseReserved(prototype: object, className: string): void {
   for (let level: object | null = prototype; level !== null && level !== Actor.prototype;) {
     for (const name of RESERVED) if (Object.hasOwn(level, name)) throw reserved(className, name);
@@ -122,11 +132,9 @@ function refuseReserved(prototype: object, className: string): void {
   }
 }
 
-/** Fields of a subclass, which exist only after this constructor. */
-function refuseShadowed(actor: object, own: Readonly<Record<string, unknown>>, className: string): void {
-  for (const name of [...RESERVED, "alarm"]) {
-    if (Reflect.get(actor, name) !== own[name]) throw reserved(className, name);
-  }
+/** The platform calls an own `alarm` before one of the prototype, which is the user's own. */
+function installWake(actor: object, wake: (info?: AlarmInvocationInfo) => Promise<void>): void {
+  Object.defineProperty(actor, "alarm", { value: wake, configurable: true, enumerable: false });
 }
 
 function reserved(className: string, name: string): ReservedNameError {

@@ -46,6 +46,7 @@ export {
   type Moment,
   NonRetryableError,
   NoReplyAddressError,
+  MisconfiguredError,
   NewerSchemaError,
   NotSqliteError,
   type OnDeadLetter,

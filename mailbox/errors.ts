@@ -19,6 +19,7 @@ export type MailboxErrorCode =
   | "invalid_receive"
   | "invalid_recurrence"
   | "mailbox_full"
+  | "misconfigured"
   | "newer_schema"
   | "no_reply_address"
   | "not_sqlite"
@@ -183,6 +184,15 @@ export class NotSqliteError extends MailboxError {
 }
 
 /**
+ * What the class says of itself is wrong: its handlers, policy, settings or names; `cause` is what was found. Nothing was
+ * done, and the messages wait for a deploy that mends it.
+ */
+export class MisconfiguredError extends MailboxError {
+  override readonly name: string = "MisconfiguredError";
+  readonly code = "misconfigured";
+}
+
+/**
  * The object's mailbox was written by a newer version of the library than the one that runs: a release was rolled
  * back. Nothing was done, and the messages wait for a version that knows them.
  */
@@ -235,6 +245,7 @@ const classes: Readonly<Record<MailboxErrorCode, MailboxErrorClass>> = {
   invalid_receive: InvalidReceiveError,
   invalid_recurrence: InvalidRecurrenceError,
   mailbox_full: MailboxFullError,
+  misconfigured: MisconfiguredError,
   newer_schema: NewerSchemaError,
   no_reply_address: NoReplyAddressError,
   not_sqlite: NotSqliteError,

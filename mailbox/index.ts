@@ -30,6 +30,7 @@ export {
   RefusedInHandlerError,
   NoReplyAddressError,
   UnknownNamespaceError,
+  MisconfiguredError,
   NewerSchemaError,
   NotSqliteError,
   UnreachableError,

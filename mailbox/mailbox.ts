@@ -11,7 +11,7 @@ import { pause, resume } from "./verbs/pause.ts";
 import { purge, purgeAll, redrive, redriveAll, type RedriveOptions, repairOf } from "./verbs/redrive.ts";
 import { makeSends } from "./verbs/send.ts";
 import { SelfRef } from "./verbs/self-ref.ts";
-import { type MailboxOptions, parseConfig } from "./host/settings.ts";
+import type { MailboxOptions } from "./host/settings.ts";
 import { destroy, type MailboxStats, statsOf } from "./verbs/operate.ts";
 import { cancel, get, reschedule } from "./verbs/cancel.ts";
 import { parseTarget } from "./message/selector.ts";
@@ -56,9 +56,7 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     options: MailboxOptions<M> | (() => MailboxOptions<M>),
     className = "DurableObject",
   ) {
-    const engine = new Engine(ctx, env, className, () =>
-      parseConfig(typeof options === "function" ? options() : options),
-    );
+    const engine = new Engine(ctx, env, className, typeof options === "function" ? options : () => options);
     this.#engine = engine;
     const sends = makeSends<M, "sync">({
       one: (make) => {
@@ -188,8 +186,7 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
   /** Finds out whose commit a verb belongs to, and makes sure of the tables. */
   #begin(): Pick<Engine, "attempt" | "core" | "outbox"> {
     const { attempt, core, outbox } = this.#engine;
-    core.ready();
-    core.wake.look();
+    core.begin();
     return { attempt, core, outbox };
   }
 

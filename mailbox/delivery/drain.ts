@@ -4,6 +4,8 @@
 
 import { after, now as clockNow, overAtOnce, sleep } from "../time/clock.ts";
 import type { Core } from "../host/context.ts";
+import { MailboxError } from "../errors.ts";
+import { storedError } from "../message/thrown.ts";
 import type { Deliverer } from "./deliver.ts";
 import { mendFacts } from "./recover.ts";
 import { Housekeeping } from "./housekeeping.ts";
@@ -29,6 +31,9 @@ const LOOP_FIRST_MS = 1_000;
 const LOOP_MAX_MS = 5 * 60 * 1000;
 /** A loop is told of when it begins, and then so often. */
 const LOOP_TOLD_MS = 60 * 60 * 1000;
+/** How soon a wake comes again in which nothing could be delivered because the class is wrong. */
+const PUT_OFF_MIN_MS = 1_000;
+const PUT_OFF_MAX_MS = 60_000;
 
 export class Drain {
   readonly #core: Core;
@@ -69,6 +74,8 @@ export class Drain {
       // Without a mailbox on disk, the alarm that fired is none of its own.
       if (info?.scheduledTime !== undefined && !core.exists()) core.alarmToAdopt ??= info.scheduledTime;
       core.ready();
+      // Before anything is touched: a class that is wrong must leave everything as it is.
+      void core.config.alarm;
       mendFacts(core);
       const suspiciousUntil = this.#suspiciousUntil(info);
       this.#isFirst = false;
@@ -85,12 +92,36 @@ export class Drain {
     } catch (error) {
       core.running = undefined;
       core.rolledBack();
+      if (error instanceof MailboxError) {
+        this.#putOff(scheduledTime, error);
+        return;
+      }
       core.wake.fail();
       throw error;
     } finally {
       core.selectedUntil = Number.NEGATIVE_INFINITY;
     }
     core.wake.end(scheduledTime, earliest);
+    core.events.endWake();
+    this.#tellAfterCommit();
+  }
+
+  /**
+   * Nothing can be delivered, for a reason of the class or of this code: wrong settings, a schema from the future. The
+   * platform would give the alarm up after six such wakes, and a deploy that mends it would wake nobody. So the next wake
+   * is after as long as what waits is overdue, a second to a minute: that needs no memory. How a crash ends is the same.
+   */
+  #putOff(scheduledTime: number, error: MailboxError): void {
+    const core = this.#core;
+    const now = clockNow();
+    const head = core.isReadable() ? core.head() : now - PUT_OFF_MAX_MS;
+    const nextAt = now + Math.min(PUT_OFF_MAX_MS, Math.max(PUT_OFF_MIN_MS, now - head));
+    core.raise({
+      event: "misconfigured",
+      error: storedError(error),
+      nextAt: head === NEVER ? undefined : nextAt,
+    });
+    core.wake.end(scheduledTime, nextAt, head);
     core.events.endWake();
     this.#tellAfterCommit();
   }

@@ -3,10 +3,10 @@
 
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "../time/clock.ts";
-import { MailboxError, NewerSchemaError, NotSqliteError } from "../errors.ts";
+import { MailboxError, MisconfiguredError, NewerSchemaError, NotSqliteError } from "../errors.ts";
 import { Events, type MailboxEvent } from "./events.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "../store/schema.ts";
-import type { Config } from "./settings.ts";
+import { type Config, readConfig, readListener, type ReadOptions, RETENTION_MS } from "./settings.ts";
 import { EnvelopeStore } from "../store/envelopes.ts";
 import { DeadLetterStore } from "../store/dead-letters.ts";
 import { MetaStore, type UserAlarm } from "../store/state.ts";
@@ -53,7 +53,7 @@ export class Core {
   delivered = 0;
   failed = 0;
   healed = 0;
-  readonly #readConfig: () => Config;
+  readonly #options: ReadOptions;
   #config: Config | undefined;
   #isReady = false;
   #steps = 0;
@@ -62,19 +62,19 @@ export class Core {
   #isAdoptionCut = false;
   readonly #forgetters: (() => void)[] = [];
 
-  constructor(ctx: DurableObjectState, env: unknown, className: string, config: () => Config) {
+  constructor(ctx: DurableObjectState, env: unknown, className: string, options: ReadOptions) {
     this.ctx = ctx;
     this.env = env;
     this.storage = ctx.storage;
     this.className = className;
-    this.#readConfig = config;
+    this.#options = options;
     const sql = sqlOf(ctx.storage);
     this.envelopes = new EnvelopeStore(sql, (count) => this.removed(count));
     this.recurrences = new RecurrenceStore(sql);
     this.letters = new DeadLetterStore(sql);
     this.outbox = new OutboxStore(sql);
     this.meta = new MetaStore(sql);
-    this.events = new Events(ctx.id, () => this.config.onEvent);
+    this.events = new Events(ctx.id, () => this.#listener());
     this.wake = new Wake(
       realAlarm(ctx.storage),
       () => this.head(),
@@ -82,9 +82,36 @@ export class Core {
     );
   }
 
-  /** Read at the first verb or wake: what a subclass sets in its fields is there by then. */
+  /**
+   * Read at the first verb or wake: what a subclass sets in its fields is there by then. What is wrong is read again
+   * each time, for it may be a getter that throws for a while.
+   *
+   * @throws {MisconfiguredError}
+   */
   get config(): Config {
-    return (this.#config ??= this.#readConfig());
+    return (this.#config ??= readConfig(this.className, this.#options));
+  }
+
+  /** The same for what goes on without it: undefined while it is wrong. */
+  get soundConfig(): Config | undefined {
+    try {
+      return this.config;
+    } catch (error) {
+      if (error instanceof MisconfiguredError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The constructor has run to its end: what it has read of a class that was half made is read again. */
+  constructed(): void {
+    this.#config = undefined;
+  }
+
+  /** Before a verb: whether this object may do anything at all. @throws {MisconfiguredError} {@link NewerSchemaError} */
+  begin(): void {
+    void this.config;
+    this.ready();
+    this.wake.look();
   }
 
   get paused(): boolean {
@@ -288,24 +315,26 @@ export class Core {
             this.letters.hookHead() ?? NEVER,
           ),
       this.meta.get("alarm")?.time ?? NEVER,
-      this.meta.get("lease") === undefined ? NEVER : clockNow(),
+      // A run that died is charged at once.
+      this.meta.get("lease")?.startedAt ?? NEVER,
       this.outboxHead(),
       oldestParked === undefined ? NEVER : oldestParked + PARKED_AGE_MS,
       oldestLetter === undefined ? NEVER : this.retentionAt(oldestLetter),
       // What one page of retention has left of too many.
-      (this.letterCount ?? 0) > this.config.retentionCount ? clockNow() : NEVER,
+      (this.letterCount ?? 0) > (this.soundConfig?.retentionCount ?? NEVER) ? clockNow() : NEVER,
     );
   }
 
   /** Whether messages are parked whose type this code knows. Reads all that are parked. */
   hasReleasable(): boolean {
     if (!this.isReadable() || this.envelopes.oldestParked() === undefined) return false;
-    return this.envelopes.parkedTypes().some((type) => this.config.handlers.has(type));
+    const handlers = this.soundConfig?.handlers;
+    return handlers !== undefined && this.envelopes.parkedTypes().some((type) => handlers.has(type));
   }
 
   /** When the wake looks after a letter's age: a little later than its end, so that many go at once. */
   retentionAt(died: number): number {
-    const { retentionMs } = this.config;
+    const retentionMs = this.soundConfig?.retentionMs ?? RETENTION_MS;
     return died + retentionMs + Math.min(RETENTION_SLACK_MS, Math.floor(retentionMs / 10));
   }
 
@@ -337,6 +366,11 @@ export class Core {
       // Nothing was committed, and the object is being reset.
       () => {},
     );
+  }
+
+  #listener(): Config["onEvent"] {
+    const config = this.soundConfig;
+    return config === undefined ? readListener(this.#options) : config.onEvent;
   }
 
   #onHeal(alarm: number | null, head: number): void {

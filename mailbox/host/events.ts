@@ -70,6 +70,13 @@ export type MailboxEvent =
       readonly nextAt: number;
     }
   | {
+      /** A wake found the class wrong, or too old for the rows: it has touched no message, and tries again. */
+      readonly event: "misconfigured";
+      readonly error: StoredError;
+      /** Undefined when nothing waits. */
+      readonly nextAt: number | undefined;
+    }
+  | {
       readonly event: "alarmFailed";
       readonly retry: number;
       readonly error: StoredError;
@@ -206,6 +213,7 @@ export class Events {
       event.event !== "attemptFailed" &&
       event.event !== "deadLettered" &&
       event.event !== "alarmDropped" &&
+      event.event !== "misconfigured" &&
       event.event !== "hookFailed" &&
       event.event !== "unreadable"
     )
@@ -238,6 +246,12 @@ export class Events {
         writeConsoleLine(
           "error",
           `durable-mailbox: the column ${event.column} of ${event.table}, row ${event.id}, cannot be read${detail}`,
+        );
+        break;
+      case "misconfigured":
+        writeConsoleLine(
+          "error",
+          `durable-mailbox: nothing is delivered; ${event.nextAt === undefined ? "nothing waits" : `next try ${isoTime(event.nextAt)}`}${detail}`,
         );
         break;
       case "alarmDropped":

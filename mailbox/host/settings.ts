@@ -4,11 +4,13 @@
 import { atLeast, integer, optionalFunction } from "../message/check.ts";
 import type { DeadLetter } from "../message/letter.ts";
 import type { Delivery } from "./delivery.ts";
+import { MailboxError, MisconfiguredError } from "../errors.ts";
 import type { MailboxEvent } from "./events.ts";
 import { checkNames, type Names } from "../input.ts";
 import { SMALLEST_INTERVAL_MS } from "../time/rule.ts";
 import { type Handler, parseReceive, type Receive } from "./handlers.ts";
 import { type Policy, POLICY_NAMES, parsePolicy, type StoredPolicy } from "../message/policy.ts";
+import { storedError } from "../message/thrown.ts";
 import { type Duration, parseDuration } from "../time/duration.ts";
 
 /** How long and how many dead letters are kept. */
@@ -91,27 +93,65 @@ export const PAYLOAD_LIMIT_BYTES: number = 1.5 * 1024 * 1024;
 
 const OUTBOX_LIMIT_ROWS = 100_000;
 
+/** How long dead letters are kept by default, in words and in milliseconds. */
+const RETENTION = "30 days";
+export const RETENTION_MS: number = parseDuration(RETENTION, "settings.retention.age");
+
 /** Refuses names that are no settings; what they say is checked with the rest. @throws {InvalidOptionError} */
 export function checkSettings(settings: Settings): Settings {
   checkNames(settings, SETTING_NAMES, "settings");
   return settings;
 }
 
+/** Whatever its class says of the mailbox; a function, because it is asked for after the class's own constructor. */
+export type ReadOptions = () => MailboxOptions<never>;
+
+/**
+ * Asks the class for its options, and checks them. Getters and functions of the user's run here, so whatever is thrown
+ * is a fault of the class.
+ *
+ * @throws {MisconfiguredError}
+ */
+export function readConfig(className: string, options: ReadOptions): Config {
+  return reading(className, () => parseConfig(className, options()));
+}
+
+/** Whom to tell that the options are wrong: a listener can be right when all else is not. */
+export function readListener(options: ReadOptions): Config["onEvent"] {
+  try {
+    return optionalFunction(options().onEvent, "settings.onEvent");
+  } catch {
+    return undefined;
+  }
+}
+
+function reading<T>(className: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const { name, message } = storedError(cause);
+    throw new MisconfiguredError(
+      `${className} is misconfigured, so it delivers nothing and refuses every verb until a deploy mends it: ${cause instanceof MailboxError ? message : `${name}: ${message}`}`,
+      { cause },
+    );
+  }
+}
+
 /** Checks and completes the options. @throws typed errors that name the setting */
-export function parseConfig(options: MailboxOptions<never>): Config {
+function parseConfig(className: string, options: MailboxOptions<never>): Config {
   checkNames(options, OPTION_NAMES, "the options of the mailbox");
   const { policy, retention, outbox } = options;
   if (policy !== undefined) checkNames(policy, POLICY_NAMES, "policy");
   if (retention !== undefined) checkNames(retention, RETENTION_NAMES, "settings.retention");
   if (outbox !== undefined) checkNames(outbox, OUTBOX_NAMES, "settings.outbox");
-  const retentionMs = parseDuration(retention?.age ?? "30 days", "settings.retention.age");
+  const retentionMs = parseDuration(retention?.age ?? RETENTION, "settings.retention.age");
   return {
     handlers: parseReceive(options.receive),
     policy: policy === undefined ? undefined : parsePolicy(policy, "policy"),
     onDeadLetter: optionalFunction(options.onDeadLetter, "onDeadLetter"),
     // Asked anew each time: a host may learn of its alarm only after its constructor.
     get alarm() {
-      return optionalFunction(options.alarm, "alarm");
+      return reading(className, () => optionalFunction(options.alarm, "alarm"));
     },
     maxPending:
       options.maxPending === undefined

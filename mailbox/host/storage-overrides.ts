@@ -3,7 +3,7 @@
 
 import type { Attempt, Outgoing } from "./attempt.ts";
 import type { Core } from "./context.ts";
-import { InvalidOptionError, RefusedInHandlerError } from "../errors.ts";
+import { RefusedInHandlerError } from "../errors.ts";
 import { currentAttempt, inScope, runningAttempt } from "./attempt-scope.ts";
 import { watchStorage } from "./storage-uses.ts";
 import { alarmMembers } from "./user-alarm.ts";
@@ -12,14 +12,14 @@ type Members = Partial<Record<string | symbol, unknown>>;
 
 const withMailbox = new WeakSet<DurableObjectState>();
 
+/** Whether there is a mailbox in this object already: its rows and its alarm are that one's. */
+export function hasMailbox(ctx: DurableObjectState): boolean {
+  return withMailbox.has(ctx);
+}
+
 /** Puts the overrides in place. A handle on storage that was taken before this bypasses them. */
 export function overrideContext(core: Core): void {
   const { ctx } = core;
-  if (withMailbox.has(ctx)) {
-    throw new InvalidOptionError(
-      "This object has a mailbox already, and two of them would be in each other's rows; an Actor has one, and so has a class wrapped by withTaskManager.",
-    );
-  }
   withMailbox.add(ctx);
   const alarm = alarmMembers(core);
   const storage = overlay(core.storage, {

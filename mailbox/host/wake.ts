@@ -150,11 +150,15 @@ export class Wake {
     });
   }
 
-  /** The drain has ended well. `earliest`: the wake is not before it, to break a loop. */
-  end(scheduledTime: number, earliest = 0): void {
+  /**
+   * The drain has ended, and not by an error of the platform.
+   *
+   * @param earliest the wake is not before it, to break a loop
+   * @param head when something is to be done; the rows say so, but where they cannot be read
+   */
+  end(scheduledTime: number, earliest = 0, head: number = this.#head()): void {
     this.#draining = false;
     this.#poke = undefined;
-    const head = this.#head();
     if (head !== NEVER) {
       this.#set(Math.max(head, scheduledTime + 1, clockNow() + 1, earliest));
     } else {

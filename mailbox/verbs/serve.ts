@@ -30,20 +30,15 @@ export function answerCall(engine: Engine, text: unknown): Promise<string> {
       return engine.group.run(() => written(engine, () => acceptCalled(engine, call.messages)));
     if (call.verb === "deliver")
       return engine.group.run(() => written(engine, () => takeBatch(engine.core, call.batch)));
-    begin(engine);
+    engine.core.begin();
     if (typeof call.args !== "string") throw new UnsupportedCallError(`${call.verb} has no arguments.`);
     return answerVerb(engine, call.verb, call.args);
   });
 }
 
-function begin({ core }: Engine): void {
-  core.ready();
-  core.wake.look();
-}
-
 /** Others may have waited for the same commit, and deleted all storage meanwhile. */
 function written<T>(engine: Engine, write: () => T): T {
-  begin(engine);
+  engine.core.begin();
   return engine.core.surviving(write);
 }
 

@@ -11,8 +11,8 @@ import { Deliverer } from "../delivery/deliver.ts";
 import { Drain } from "../delivery/drain.ts";
 import type { Accepting, From } from "../message/envelope.ts";
 import {
+  InvalidOptionError,
   InvalidPayloadError,
-  MailboxError,
   NoReplyAddressError,
   RefusedInHandlerError,
   UnknownTypeError,
@@ -21,12 +21,12 @@ import { ruleOf } from "../lifecycle/recurrence.ts";
 import { currentAttempt, currentScope } from "../host/attempt-scope.ts";
 import { GroupCommit } from "../host/group-commit.ts";
 import { applySchema } from "../host/handlers.ts";
-import { overrideContext } from "../host/storage-overrides.ts";
+import { hasMailbox, overrideContext } from "../host/storage-overrides.ts";
 import { checkSize } from "../message/incoming.ts";
 import { Outbox } from "../outbox/outbox.ts";
 import { outgoing, type SendOptions } from "../message/send-options.ts";
 import { Relay } from "../outbox/relay.ts";
-import type { Config } from "../host/settings.ts";
+import type { ReadOptions } from "../host/settings.ts";
 
 const LOOK_AGAIN_MS = 1_100;
 
@@ -37,8 +37,9 @@ export class Engine {
   /** The commits of what comes from outside. */
   readonly group: GroupCommit;
 
-  constructor(ctx: DurableObjectState, env: unknown, className: string, config: () => Config) {
-    const core = new Core(ctx, env, className, config);
+  constructor(ctx: DurableObjectState, env: unknown, className: string, options: ReadOptions) {
+    const isSecond = hasMailbox(ctx);
+    const core = new Core(ctx, env, className, isSecond ? second : options);
     this.core = core;
     this.outbox = new Outbox(core);
     this.group = new GroupCommit(() => core.storage.sync());
@@ -46,6 +47,7 @@ export class Engine {
       this.#sendBack(from, type, payload, options),
     );
     this.drain = new Drain(core, deliverer, new Relay(core, this.outbox));
+    if (isSecond) return;
     overrideContext(core);
     // At once: what the constructor does next may arm the mailbox' own alarm.
     if (!core.exists()) void core.adopt();
@@ -183,14 +185,14 @@ export class Engine {
   async #start(): Promise<void> {
     const { core } = this;
     await core.adopting;
-    try {
-      if (core.isReadable() && (await core.wake.check())) this.#lookAgain();
-      // Whatever it was woken for, a wake is what releases them.
-      if (core.hasReleasable()) core.wake.arm(clockNow());
-    } catch (error) {
-      // Settings that are wrong: every verb says so, and the object lives.
-      if (!(error instanceof MailboxError)) throw error;
-    }
+    core.constructed();
+    if (!core.exists()) return;
+    // A class that is wrong may have put something of its own in the place of the alarm: reading it puts that right.
+    void core.soundConfig;
+    if (!core.isReadable()) return;
+    if (await core.wake.check()) this.#lookAgain();
+    // Whatever it was woken for, a wake is what releases them.
+    if (core.hasReleasable()) core.wake.arm(clockNow());
   }
 
   /** The alarm may be the one that this instance was started for. If it does not run, it was lost. */
@@ -201,6 +203,13 @@ export class Engine {
       });
     });
   }
+}
+
+/** The options of a mailbox that must not be: it never touches a row. */
+function second(): never {
+  throw new InvalidOptionError(
+    "This object has a mailbox already, and two of them would be in each other's rows; an Actor has one, and so has a class wrapped by withTaskManager.",
+  );
 }
 
 /** @throws {InvalidPayloadError} for text that no sender of ours has written */

@@ -9,8 +9,8 @@ import {
   InvalidKeyError,
   InvalidOptionError,
   InvalidPolicyError,
-  InvalidReceiveError,
   MailboxError,
+  MisconfiguredError,
   ref,
   UnknownTypeError,
   validated,
@@ -74,8 +74,9 @@ describe("a name that nobody knows is refused, with the one that was probably me
     ["a policy that is none", { receive, policy: [3] as never }, "policy: an array is no object"],
   ];
   it.each(inCode)("%s", async (_, script, message) => {
-    const refusal = await refusalOf(() => actor(script).ref.send("note", 1));
-    expect(refusal).toBeInstanceOf(InvalidOptionError);
+    const refusal = await actor(script).inside((self) => refusalOf(() => self.send("note", 1)));
+    expect(refusal).toBeInstanceOf(MisconfiguredError);
+    expect(refusal).toMatchObject({ cause: { code: "invalid_option" } });
     expect(String(refusal)).toContain(message);
   });
 
@@ -279,7 +280,8 @@ describe("half of a surrogate pair, which would be stored as another text, is re
   it("in the type of a handler, as every name is under which no message can come", async () => {
     for (const type of [half, "", "x".repeat(257), "字".repeat(86)]) {
       const box = actor({ receive: { note: () => {}, [type]: () => {} } });
-      await expect(box.ref.send("note", 1)).rejects.toThrow(InvalidReceiveError);
+      const refusal = await box.inside((self) => refusalOf(() => self.send("note", 1)));
+      expect(refusal).toMatchObject({ code: "misconfigured", cause: { code: "invalid_receive" } });
     }
   });
 

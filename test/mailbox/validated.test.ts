@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
-import { AsyncSchemaError, InvalidReceiveError, SchemaRefusedError, validated } from "../../actors/index.ts";
+import { AsyncSchemaError, SchemaRefusedError, validated } from "../../actors/index.ts";
 import { startClockAfterEach, stopClock } from "../support/clock.ts";
 import { actor, until } from "../support/scripted.ts";
 
@@ -140,7 +140,12 @@ describe("validated", () => {
 
   it.each([undefined, {}, { "~standard": {} }, () => {}])("refuses what is no schema: %o", async (none) => {
     const box = actor({ receive: { note: validated(none as StandardSchemaV1, () => {}) } });
-    await expect(box.ref.send("note", "text")).rejects.toThrow(InvalidReceiveError);
+    await box.inside((self) =>
+      expect((async () => self.send("note", "text"))()).rejects.toMatchObject({
+        code: "misconfigured",
+        cause: { code: "invalid_receive" },
+      }),
+    );
   });
 
   it("takes a policy, as any handler does", async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { env } from "cloudflare:workers";
-import { InvalidOptionError } from "../../actors/index.ts";
+import { MisconfiguredError } from "../../actors/index.ts";
 import { type Task, type TaskMessages, withTaskManager } from "../../taskmanager/index.ts";
 import { ref } from "../../actors/index.ts";
 import { ScriptedActor, until } from "../support/scripted.ts";
@@ -120,13 +120,19 @@ describe("withTaskManager", () => {
     expect(await handle.cancel(id)).toBe(true);
   });
 
-  it("refuses an object that has a mailbox already", async () => {
+  it("refuses every verb in an object that has a mailbox already, and leaves that one alone", async () => {
     class Both extends ScriptedActor {
       async processTask(): Promise<void> {}
     }
     const Wrapped = withTaskManager(Both);
-    await tasked({}).inside((_, state) => {
-      expect(() => new Wrapped(state, env)).toThrow(InvalidOptionError);
+    const done: unknown[] = [];
+    const one = tasked({ process: ({ context }) => done.push(context) });
+    await one.inside((_, state) => {
+      const { mailbox } = new Wrapped(state, env);
+      expect(() => mailbox.send("note", 1)).toThrow(MisconfiguredError);
+      expect(() => mailbox.send("note", 1)).toThrow(/has a mailbox already/);
     });
+    await one.inside(({ tasks }) => tasks.scheduleTaskIn(0, "its own"));
+    await until(() => done.length > 0, "the task");
   });
 });
