@@ -68,6 +68,8 @@ export {
   type Reply,
   ReservedNameError,
   type Retention,
+  RetryAfterError,
+  type RetryAfterOptions,
   SchemaRefusedError,
   type Send,
   type SendAll,

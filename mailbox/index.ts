@@ -39,6 +39,7 @@ export {
   NonRetryableError,
   type MailboxErrorCode,
 } from "./errors.ts";
+export { RetryAfterError, type RetryAfterOptions } from "./host/retry-after.ts";
 export type { Recurrence } from "./lifecycle/recurrence.ts";
 export type { RecurrenceOptions } from "./message/recurrence-options.ts";
 export {

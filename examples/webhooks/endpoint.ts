@@ -3,7 +3,7 @@
 // mailbox' backoff in between; what stays refused is a dead letter, to be redriven once it is repaired.
 
 import { Webhook } from "standardwebhooks";
-import { Actor, NonRetryableError, type Policy, type Receive } from "../../actors/index.ts";
+import { Actor, NonRetryableError, type Policy, type Receive, RetryAfterError } from "../../actors/index.ts";
 
 /** One webhook. The receiver may get it more than once, and knows it again by its id. */
 export interface WebhookEvent {
@@ -78,16 +78,9 @@ async function refusal(response: Response): Promise<Error> {
   const message = `The receiver answered ${status}: ${await beginningOf(response)}`;
   // Gone says that nobody will ever accept it here.
   if (status === 410) return new NonRetryableError(message);
-  const retryAfter = waitOf(headers.get("retry-after"));
-  return Object.assign(new Error(message), retryAfter === undefined ? {} : { retryAfter });
-}
-
-/** Retry-After, which is seconds or a date, in milliseconds: on an error it wins over the backoff. */
-function waitOf(retryAfter: string | null): number | undefined {
-  if (retryAfter === null) return undefined;
-  const seconds = Number(retryAfter);
-  const wait = Number.isNaN(seconds) ? Date.parse(retryAfter) - Date.now() : seconds * 1000;
-  return Number.isNaN(wait) ? undefined : Math.max(0, wait);
+  const error = new Error(message);
+  // How long it asks for wins over the backoff.
+  return headers.has("retry-after") ? RetryAfterError.of(response, { cause: error }) : error;
 }
 
 /** The first 200 characters of what arrives first: a receiver may answer with anything, of any length. */

@@ -142,8 +142,8 @@ export class Deliverer {
           const row = core.envelopes.byId(lease.id, dueOfId(lease.id) ?? lease.due);
           if (row === undefined || row.attempt !== lease.attempt - 1) return;
           // Rescheduled meanwhile: it is charged all the same, and its new time stands.
-          const retryAfterMs = row.due === lease.due ? undefined : row.due - now;
-          const crashed: Result = { kind: "failed", outcome: "crashed", error, retryAfterMs };
+          const retryAt = row.due === lease.due ? undefined : row.due;
+          const crashed: Result = { kind: "failed", outcome: "crashed", error, retryAt };
           // What cannot be read cannot be redelivered either.
           const options = optionsOf(row);
           const result = options === undefined ? unreadable(row) : crashed;

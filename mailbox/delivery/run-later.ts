@@ -69,7 +69,7 @@ function ended({ attempt, timeoutMs }: Runnable, begin: () => unknown): Promise<
           `Attempt ${attempt.subject.attempt} of ${attempt.subject.type} ${attempt.subject.id} ran for more than ${formatDuration(timeoutMs)}; it may still be running, and can send nothing any more.`,
         );
         attempt.end();
-        resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAfterMs: undefined });
+        resolve({ kind: "failed", outcome: "timedOut", error: storedError(error), retryAt: undefined });
         abortIn(attempt, error);
       });
     });

@@ -5,7 +5,8 @@ import type { Attempt } from "../host/attempt.ts";
 import type { Result } from "../message/decide.ts";
 import { storedError } from "../message/thrown.ts";
 import { NonRetryableError } from "../errors.ts";
-import { retryAfterMs } from "../message/policy.ts";
+import { now as clockNow } from "../time/clock.ts";
+import { retryAtOf } from "../host/retry-after.ts";
 
 /** What is run: the handler, and what is written with its end. */
 export interface Runnable {
@@ -26,7 +27,8 @@ export interface Runnable {
 
 export function resultOf(error: unknown): Exclude<Result, { kind: "completed" }> {
   if (isNonRetryable(error)) return { kind: "rejected", error: storedError(error) };
-  return { kind: "failed", outcome: "threw", error: storedError(error), retryAfterMs: retryAfterMs(error) };
+  const retryAt = retryAtOf(error, clockNow());
+  return { kind: "failed", outcome: "threw", error: storedError(error), retryAt };
 }
 
 function isNonRetryable(error: unknown): boolean {

@@ -11,8 +11,8 @@ export type Result =
       readonly kind: "failed";
       readonly outcome: "threw" | "timedOut" | "crashed";
       readonly error: StoredError;
-      /** What the error asked for, instead of the backoff. */
-      readonly retryAfterMs: number | undefined;
+      /** When the next attempt is due, where the error said so: instead of the backoff. */
+      readonly retryAt: number | undefined;
     }
   | { readonly kind: "rejected"; readonly error: StoredError }
   | { readonly kind: "unreadable"; readonly error: StoredError }
@@ -49,7 +49,7 @@ export function decide(
       return {
         kind: "redeliver",
         // Always later: others that are due come first, also when no wait was asked for.
-        due: now + Math.max(1, result.retryAfterMs ?? backoffMs(policy, message.id, message.attempt)),
+        due: Math.max(now + 1, result.retryAt ?? now + backoffMs(policy, message.id, message.attempt)),
       };
   }
 }

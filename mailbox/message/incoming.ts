@@ -14,7 +14,7 @@ import { parseId, recurrenceId } from "./id.ts";
 import { checkKey, checkTypeName } from "./check.ts";
 import type { Batch } from "./wire.ts";
 import { type Every, parseEvery } from "../time/rule.ts";
-import type { StoredPolicy } from "./policy.ts";
+import { receivedPolicy, type StoredPolicy } from "./policy.ts";
 import { MAX_AHEAD_MS } from "../time/duration.ts";
 
 /** What this mailbox takes at most. */
@@ -117,7 +117,7 @@ function checkDeclaration(
     ...(startAt === undefined ? {} : { startAt: moment(startAt, "startAt") }),
     ...(until === undefined ? {} : { until: moment(until, "until") }),
     ...(times === undefined ? {} : { times: whole(times, 1, Number.MAX_SAFE_INTEGER, "times") }),
-    ...(policy === undefined ? {} : { policy: checkStoredPolicy(policy) }),
+    ...(policy === undefined ? {} : { policy: checkPolicy(policy) }),
   };
   parseEvery(every, { now: clockNow(), minIntervalMs: limits.minIntervalMs, startAt: declaration.startAt });
   return {
@@ -149,37 +149,16 @@ function checkOptions(value: unknown): EnvelopeOptions {
     "its options",
   );
   return {
-    ...(policy === undefined ? {} : { policy: checkStoredPolicy(policy) }),
+    ...(policy === undefined ? {} : { policy: checkPolicy(policy) }),
     ...(expiresAt === undefined ? {} : { expiresAt: moment(expiresAt, "expires") }),
     ...(from === undefined ? {} : { from: checkFrom(from) }),
   };
 }
 
-function checkStoredPolicy(value: unknown): StoredPolicy {
-  const { maxAttempts, backoff, timeoutMs }: Partial<Record<keyof StoredPolicy, unknown>> = record(
-    value,
-    "its policy",
-  );
-  return {
-    ...(maxAttempts === undefined
-      ? {}
-      : {
-          maxAttempts:
-            maxAttempts === "Infinity" ? maxAttempts : whole(maxAttempts, 1, 1_000_000, "maxAttempts"),
-        }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs: within(timeoutMs, 1, 600_000, "timeout") }),
-    ...(backoff === undefined ? {} : { backoff: checkBackoff(backoff) }),
-  };
-}
-
-function checkBackoff(value: unknown): NonNullable<StoredPolicy["backoff"]> {
-  const { initialMs, factor, maxMs, jitter } = record(value, "its backoff");
-  return {
-    initialMs: within(initialMs, 0, MAX_AHEAD_MS, "backoff.initial"),
-    factor: within(factor, 1, Number.MAX_SAFE_INTEGER, "backoff.factor"),
-    maxMs: within(maxMs, 0, MAX_AHEAD_MS, "backoff.max"),
-    jitter: within(jitter, 0, 1, "backoff.jitter"),
-  };
+function checkPolicy(value: unknown): StoredPolicy {
+  const policy = receivedPolicy(value);
+  if (policy === undefined) throw malformed("its policy is none, or out of its range");
+  return policy;
 }
 
 /** Who sent it, by the sender's own account. */

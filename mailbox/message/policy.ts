@@ -22,8 +22,11 @@ export interface Backoff {
 export interface Policy {
   /** Attempts before the message becomes a dead letter, the first included: 1 to 1,000,000, or Infinity. @default 5 */
   readonly maxAttempts?: number;
-  /** The waits between attempts; a plain duration is a constant wait without jitter. @default 1 s, doubled up to 1 h */
-  readonly backoff?: Backoff | Duration;
+  /**
+   * The waits between attempts: growing, or a list of up to 100 durations, of which the last repeats, or one
+   * constant duration. Only growing ones have jitter. @default 1 s, doubled up to 1 h
+   */
+  readonly backoff?: Backoff | Duration | readonly Duration[];
   /** The longest that an async attempt may run, over 0 and at most 10 minutes. @default "5 minutes" */
   readonly timeout?: Duration;
 }
@@ -32,7 +35,10 @@ export const POLICY_NAMES: Names<Policy> = { maxAttempts: true, backoff: true, t
 
 const BACKOFF_NAMES: Names<Backoff> = { initial: true, factor: true, max: true, jitter: true };
 
-interface ResolvedBackoff {
+/** Waits that are written out, of which the last repeats; or waits that grow. */
+type ResolvedBackoff = readonly number[] | GrowingBackoff;
+
+interface GrowingBackoff {
   readonly initialMs: number;
   readonly factor: number;
   readonly maxMs: number;
@@ -56,7 +62,7 @@ export interface ResolvedPolicy {
 }
 
 /** What holds where nobody set anything: 5 attempts, 1 s doubled up to 1 h with jitter 0.2, 5 minutes each. */
-export const DEFAULT_POLICY: ResolvedPolicy = {
+export const DEFAULT_POLICY: ResolvedPolicy & { readonly backoff: GrowingBackoff } = {
   maxAttempts: 5,
   backoff: { initialMs: 1000, factor: 2, maxMs: 3_600_000, jitter: 0.2 },
   timeoutMs: 300_000,
@@ -64,7 +70,8 @@ export const DEFAULT_POLICY: ResolvedPolicy = {
 
 const MAX_ATTEMPTS = 1_000_000;
 const MAX_TIMEOUT_MS = 600_000;
-const MAX_RETRY_AFTER_MS = 86_400_000;
+/** More waits than anybody writes: a row is not the place for a table. */
+const MAX_WAITS = 100;
 
 /**
  * Validates the three fields of a policy and turns them into their stored form. Whose other names there
@@ -86,8 +93,7 @@ export function parsePolicy(policy: Policy, what: string): StoredPolicy | undefi
 
 function parseMaxAttempts(value: unknown, what: string): number | "Infinity" {
   if (value === Number.POSITIVE_INFINITY) return "Infinity";
-  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_ATTEMPTS)
-    return value;
+  if (isCount(value)) return value;
   throw new InvalidPolicyError(
     `${what}: expected a whole number from 1 to 1,000,000, or Infinity; got ${quote(value)}`,
   );
@@ -99,14 +105,18 @@ function parseTimeout(value: unknown, what: string): number {
   throw new InvalidPolicyError(`${what}: expected more than 0 and at most 10 minutes; got ${timeoutMs} ms`);
 }
 
-function parseBackoff(value: Backoff | Duration, what: string): ResolvedBackoff {
-  if (typeof value === "number" || typeof value === "string") {
-    const constantMs = parseDuration(value, what);
-    return { initialMs: constantMs, factor: 1, maxMs: constantMs, jitter: 0 };
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Date) {
+function parseBackoff(value: Exclude<Policy["backoff"], undefined>, what: string): ResolvedBackoff {
+  if (typeof value === "number" || typeof value === "string") return [parseDuration(value, what)];
+  if (isList(value)) {
+    if (value.length > 0 && value.length <= MAX_WAITS)
+      return Array.from(value, (wait, index) => parseDuration(wait, `${what}[${index}]`));
     throw new InvalidPolicyError(
-      `${what}: expected a duration or { initial, factor, max, jitter }; got ${quote(value)}`,
+      `${what}: expected a list of 1 to ${MAX_WAITS} durations; got ${value.length}`,
+    );
+  }
+  if (typeof value !== "object" || value === null || value instanceof Date) {
+    throw new InvalidPolicyError(
+      `${what}: expected a duration, a list of durations, or { initial, factor, max, jitter }; got ${quote(value)}`,
     );
   }
   checkNames(value, BACKOFF_NAMES, what);
@@ -127,6 +137,11 @@ function parseBackoff(value: Backoff | Duration, what: string): ResolvedBackoff 
     );
   }
   return { initialMs, factor, maxMs, jitter };
+}
+
+/** `Array.isArray` says nothing of lists that are read-only. */
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
 }
 
 /** Where only one of the two is set, the default of the other gives way to it. */
@@ -150,15 +165,23 @@ export function isStoredPolicy(value: unknown): value is StoredPolicy {
   if (!isFields(value)) return false;
   const { maxAttempts, backoff, timeoutMs }: Partial<Record<keyof StoredPolicy, unknown>> = value;
   return (
-    isAbsentOr(maxAttempts, (count) => count === "Infinity" || isNumber(count, 1, MAX_ATTEMPTS)) &&
+    isAbsentOr(maxAttempts, (count) => count === "Infinity" || isCount(count)) &&
     isAbsentOr(timeoutMs, (ms) => isNumber(ms, Number.MIN_VALUE, MAX_TIMEOUT_MS)) &&
     isAbsentOr(backoff, isStoredBackoff)
   );
 }
 
+function isCount(value: unknown): value is number {
+  return isNumber(value, 1, MAX_ATTEMPTS) && Number.isInteger(value);
+}
+
 function isStoredBackoff(value: unknown): value is ResolvedBackoff {
+  if (Array.isArray(value))
+    return (
+      value.length > 0 && value.length <= MAX_WAITS && value.every((ms) => isNumber(ms, 0, MAX_AHEAD_MS))
+    );
   if (!isFields(value)) return false;
-  const { initialMs, factor, maxMs, jitter }: Partial<Record<keyof ResolvedBackoff, unknown>> = value;
+  const { initialMs, factor, maxMs, jitter }: Partial<Record<keyof GrowingBackoff, unknown>> = value;
   return (
     isNumber(initialMs, 0, MAX_AHEAD_MS) &&
     isNumber(factor, 1) &&
@@ -167,9 +190,27 @@ function isStoredBackoff(value: unknown): value is ResolvedBackoff {
   );
 }
 
+/**
+ * What came by RPC, as {@link parsePolicy} would have answered it and with nothing else; undefined when it is
+ * no stored policy. The same guard as for a column, so that what is taken here can be read there.
+ */
+export function receivedPolicy(value: unknown): StoredPolicy | undefined {
+  if (!isStoredPolicy(value)) return undefined;
+  const { maxAttempts, backoff, timeoutMs } = value;
+  return {
+    ...(maxAttempts !== undefined && { maxAttempts }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(backoff !== undefined && { backoff: isList(backoff) ? backoff : growing(backoff) }),
+  };
+}
+
+function growing({ initialMs, factor, maxMs, jitter }: GrowingBackoff): GrowingBackoff {
+  return { initialMs, factor, maxMs, jitter };
+}
+
 /** Lays policies over the defaults; for each field the last one that sets it wins. A backoff is one field. */
 export function resolvePolicy(...widestToNarrowest: readonly (StoredPolicy | undefined)[]): ResolvedPolicy {
-  let { maxAttempts, backoff, timeoutMs } = DEFAULT_POLICY;
+  let { maxAttempts, backoff, timeoutMs }: ResolvedPolicy = DEFAULT_POLICY;
   for (const policy of widestToNarrowest) {
     if (policy === undefined) continue;
     // Number() reads the spelled Infinity too.
@@ -183,11 +224,12 @@ export function resolvePolicy(...widestToNarrowest: readonly (StoredPolicy | und
 /**
  * The wait after the `attempt`-th attempt failed, in whole milliseconds, at least 1.
  *
- * The base is `min(max, initial * factor ^ (attempt - 1))`; the wait lies within `jitter` of it on either
+ * One of a list is as it was written. Of growing ones the base is `min(max, initial * factor ^ (attempt - 1))`; the wait lies within `jitter` of it on either
  * side, so up to `max * (1 + jitter)`: messages that have reached `max` together stay spread. The same id
  * and attempt always give the same wait.
  */
 export function backoffMs(policy: ResolvedPolicy, id: string, attempt: number): number {
+  if (isList(policy.backoff)) return Math.max(1, policy.backoff[attempt - 1] ?? policy.backoff.at(-1) ?? 0);
   const { initialMs, factor, maxMs, jitter } = policy.backoff;
   // A power that overflows is Infinity, which `min` cuts; but 0 times Infinity would be NaN.
   const baseMs = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * factor ** (attempt - 1));
@@ -203,19 +245,4 @@ function hashToUnit(id: string, attempt: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
-}
-
-/**
- * The wait that a thrown value asks for by a finite `retryAfter` of 0 or more milliseconds, rounded up
- * and cut at 24 hours; undefined when it asks for none. Never throws, whatever was thrown.
- */
-export function retryAfterMs(error: unknown): number | undefined {
-  try {
-    if ((typeof error !== "object" && typeof error !== "function") || error === null) return undefined;
-    const wait: unknown = Reflect.get(error, "retryAfter");
-    if (typeof wait !== "number" || !Number.isFinite(wait) || wait < 0) return undefined;
-    return Math.max(0, Math.min(Math.ceil(wait), MAX_RETRY_AFTER_MS));
-  } catch {
-    return undefined;
-  }
 }

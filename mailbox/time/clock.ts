@@ -17,6 +17,12 @@ export function dateOf(at: number): Date {
   return new Date(at);
 }
 
+/** The moment that a date in an HTTP header names; undefined for text that is none. */
+export function timeOf(text: string): number | undefined {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : at;
+}
+
 const TURNS = 24;
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Delivery, RecurrenceOptions } from "../../actors/index.ts";
+import { type Delivery, type RecurrenceOptions, RetryAfterError } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClock, stopClockAhead } from "../support/clock.ts";
 import { actor, crashAll, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
@@ -147,7 +147,7 @@ describe("G10 Recurrences do not pile up", () => {
   it("while an occurrence is being redelivered for longer than the period", async () => {
     const now = stopClockAhead();
     const { box, runs } = ticker((_, { attempt }) => {
-      if (attempt === 1) throw Object.assign(new Error("busy"), { retryAfter: 3.5 * MINUTE });
+      if (attempt === 1) throw new RetryAfterError(3.5 * MINUTE);
     });
     await box.ref.sendEvery("1 minute", "tick", undefined);
     await runUntil(box, now + 4.6 * MINUTE);

@@ -7,7 +7,6 @@ import {
   parsePolicy,
   type Policy,
   resolvePolicy,
-  retryAfterMs,
   type StoredPolicy,
 } from "../../mailbox/message/policy.ts";
 
@@ -19,8 +18,9 @@ describe("a policy", () => {
     [{ maxAttempts: Number.POSITIVE_INFINITY }, { maxAttempts: "Infinity" }],
     [{ timeout: "20 seconds" }, { timeoutMs: 20_000 }],
     [{ timeout: 600_000 }, { timeoutMs: 600_000 }],
-    [{ backoff: "5 minutes" }, { backoff: { initialMs: 300_000, factor: 1, maxMs: 300_000, jitter: 0 } }],
-    [{ backoff: 0 }, { backoff: { initialMs: 0, factor: 1, maxMs: 0, jitter: 0 } }],
+    [{ backoff: "5 minutes" }, { backoff: [300_000] }],
+    [{ backoff: 0 }, { backoff: [0] }],
+    [{ backoff: ["1 day", "3 days", 7.5] }, { backoff: [86_400_000, 259_200_000, 8] }],
     [{ backoff: {} }, { backoff: DEFAULT_POLICY.backoff }],
     [{ backoff: { factor: 3 } }, { backoff: { initialMs: 1000, factor: 3, maxMs: 3_600_000, jitter: 0.2 } }],
     [
@@ -56,8 +56,12 @@ describe("a policy", () => {
     [{ maxAttempts: null }, "got null"],
     [{ timeout: 0 }, "policy.timeout: expected more than 0 and at most 10 minutes; got 0 ms"],
     [{ timeout: "11 minutes" }, "got 660000 ms"],
-    [{ backoff: null }, "policy.backoff: expected a duration or { initial, factor, max, jitter }; got null"],
-    [{ backoff: [1] }, "got an array"],
+    [
+      { backoff: null },
+      "policy.backoff: expected a duration, a list of durations, or { initial, factor, max, jitter }; got null",
+    ],
+    [{ backoff: [] }, "policy.backoff: expected a list of 1 to 100 durations; got 0"],
+    [{ backoff: Array.from({ length: 101 }, () => 1) }, "got 101"],
     [{ backoff: true }, "got true"],
     [{ backoff: { factor: 0.5 } }, "policy.backoff.factor: expected a finite number of 1 or more; got 0.5"],
     [{ backoff: { factor: Number.POSITIVE_INFINITY } }, "got Infinity"],
@@ -74,6 +78,12 @@ describe("a policy", () => {
   });
 
   it("is refused where a duration is none, naming the field", () => {
+    expect(() => parsePolicy({ backoff: ["1 day", "1 month"] }, "policy")).toThrow(InvalidDurationError);
+    expect(() => parsePolicy({ backoff: ["1 day", "1 month"] }, "policy")).toThrow("policy.backoff[1]: ");
+    // A hole is no duration either.
+    expect(() => parsePolicy({ backoff: Array<string>(2) }, "policy")).toThrow(
+      "policy.backoff[0]: undefined",
+    );
     expect(() => parsePolicy({ backoff: { initial: "1 month" } }, "policy")).toThrow(InvalidDurationError);
     expect(() => parsePolicy({ backoff: { initial: "1 month" } }, "policy")).toThrow(
       "policy.backoff.initial: ",
@@ -116,6 +126,12 @@ describe("the backoff", () => {
       expect(backoffMs(policy("7 seconds"), "id", attempt)).toBe(7000);
   });
 
+  it("is each of a list in turn, exactly, and the last for ever", () => {
+    const days = policy(["1 day", "3 days", "7 days"]);
+    const waits = [1, 2, 3, 4, 50, 1_000_000].map((attempt) => backoffMs(days, "id", attempt) / 86_400_000);
+    expect(waits).toEqual([1, 3, 7, 7, 7, 7]);
+  });
+
   it("waits at least 1 ms", () => {
     for (const attempt of [1, 2, 1_000_000]) expect(backoffMs(policy(0), "id", attempt)).toBe(1);
     expect(backoffMs(policy({ initial: 0 }), "id", 1_000_000)).toBe(1);
@@ -132,8 +148,8 @@ describe("the backoff", () => {
     fc.assert(
       fc.property(backoff, fc.string(), fc.integer({ min: 1, max: 1_000_000 }), (values, id, attempt) => {
         const resolved = policy(values);
-        const { initialMs, factor, maxMs, jitter } = resolved.backoff;
-        const base = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * factor ** (attempt - 1));
+        const { initial, factor, max, jitter } = values;
+        const base = Math.min(max, initial * factor ** (attempt - 1));
         const wait = backoffMs(resolved, id, attempt);
         expect(Number.isInteger(wait) && wait >= 1).toBe(true);
         expect(wait).toBeGreaterThanOrEqual(Math.floor(base * (1 - jitter)));
@@ -151,39 +167,5 @@ describe("the backoff", () => {
       tenths[tenth] = (tenths[tenth] ?? 0) + 1;
     }
     for (const count of tenths) expect(Math.abs(count - 1000)).toBeLessThan(150);
-  });
-});
-
-describe("the wait that an error asks for", () => {
-  const asked: readonly [error: unknown, ms: number | undefined][] = [
-    [Object.assign(new Error("busy"), { retryAfter: 1500 }), 1500],
-    [{ retryAfter: 0 }, 0],
-    [{ retryAfter: -0 }, 0],
-    [{ retryAfter: 0.2 }, 1],
-    [{ retryAfter: 1e12 }, 86_400_000],
-    [Object.assign(() => 1, { retryAfter: 5 }), 5],
-    [{ retryAfter: -1 }, undefined],
-    [{ retryAfter: Number.NaN }, undefined],
-    [{ retryAfter: Number.POSITIVE_INFINITY }, undefined],
-    [{ retryAfter: "5" }, undefined],
-    [new Error("plain"), undefined],
-    ["text", undefined],
-    [null, undefined],
-    [undefined, undefined],
-  ];
-  it.each(asked)("is read if it is a finite number of milliseconds: %o", (error, ms) => {
-    expect(retryAfterMs(error)).toBe(ms);
-  });
-
-  it("is none where reading it throws", () => {
-    const getter = {
-      get retryAfter(): number {
-        throw new Error("no");
-      },
-    };
-    expect(retryAfterMs(getter)).toBe(undefined);
-    const { proxy, revoke } = Proxy.revocable({}, {});
-    revoke();
-    expect(retryAfterMs(proxy)).toBe(undefined);
   });
 });

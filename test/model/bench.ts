@@ -2,7 +2,7 @@
 // what they did, and the platform's part, played by hand: when the alarm fires, and again after a crash.
 
 import { vi } from "vitest";
-import type { Delivery, SendOptions } from "../../actors/index.ts";
+import { type Delivery, RetryAfterError, type SendOptions } from "../../actors/index.ts";
 import { actor, type Scripted, type ScriptedActor } from "../support/scripted.ts";
 import type { Entry, Lease } from "./model.ts";
 import type { EverySpec, Spec, Step } from "./plan.ts";
@@ -265,5 +265,5 @@ export class Bench {
 function errorOf(step: Step): Error {
   const error = new Error(step.do);
   if (step.do === "reject") error.name = "NonRetryableError";
-  return step.do === "retryAfter" ? Object.assign(error, { retryAfter: step.ms }) : error;
+  return step.do === "retryAfter" ? new RetryAfterError(step.ms) : error;
 }

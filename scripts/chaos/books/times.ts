@@ -55,7 +55,7 @@ function* backoff(evidence: Evidence, { n, parcel, entries }: Case): Generator<V
   }
 }
 
-/** The `retryAfter` of the error that an attempt throws. */
+/** The wait that the error of an attempt names. */
 function askedFor(parcel: Parcel | undefined, attempt: number): number | undefined {
   const fate = parcel?.fate;
   return fate?.kind === "throw" && attempt <= fate.times ? fate.retryAfter : undefined;

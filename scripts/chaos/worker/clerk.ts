@@ -10,6 +10,7 @@ import {
   type OnDeadLetter,
   type Policy,
   type Receive,
+  RetryAfterError,
   type Sends,
   type Settings,
 } from "../../../actors/index.ts";
@@ -194,8 +195,9 @@ export class Clerk extends Actor<Env, ClerkMessages> {
 
   #befall({ fate }: Parcel, { attempt }: Delivery): void {
     if (fate.kind === "reject") throw new NonRetryableError("rejected");
-    if (fate.kind === "throw" && attempt <= fate.times)
-      throw Object.assign(new Error("thrown"), { retryAfter: fate.retryAfter });
+    if (fate.kind === "throw" && attempt <= fate.times) {
+      throw fate.retryAfter === undefined ? new Error("thrown") : new RetryAfterError(fate.retryAfter);
+    }
     if (fate.kind === "abort" && attempt <= fate.times) this.ctx.abort("aborted");
   }
 
