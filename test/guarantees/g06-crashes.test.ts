@@ -1,22 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { actor, type Scripted, until } from "../support/scripted.ts";
 
-/** Real kills, and the platform's own re-runs, which come two seconds after each. */
-const PATIENCE_MS = 60_000;
-
 /** Waits for a message to be a dead letter; asks now and then, as a busy object would be asked. */
 function dead(box: Scripted, id: string, isAsked = true): ReturnType<Scripted["ref"]["deadLetter"]> {
-  return until(
-    async () => {
-      if (isAsked) return box.ref.deadLetter(id).catch(() => undefined);
-      return box.eventsOf("deadLettered").length > 0 ? box.ref.deadLetter(id) : undefined;
-    },
-    "the dead letter",
-    PATIENCE_MS,
-  );
+  return until(async () => {
+    if (isAsked) return box.ref.deadLetter(id).catch(() => undefined);
+    return box.eventsOf("deadLettered").length > 0 ? box.ref.deadLetter(id) : undefined;
+  }, "the dead letter");
 }
 
-describe("G6 Bounded attempts, when the handler kills its object", { timeout: PATIENCE_MS + 10_000 }, () => {
+// Real kills, and the platform's own re-runs, which come two seconds after each.
+describe("G6 Bounded attempts, when the handler kills its object", () => {
   for (const kind of ["sync", "async"] as const) {
     it(`counts the attempts that a lease was written for, of a ${kind} handler, and delivers all others`, async () => {
       let runs = 0;
@@ -168,7 +162,6 @@ describe("G6 Bounded attempts, when the handler kills its object", { timeout: PA
           () => false,
         ),
       "three dead letters and an empty mailbox",
-      PATIENCE_MS,
     );
     expect(seen.size).toBe(57);
     expect(runs.size).toBe(3);

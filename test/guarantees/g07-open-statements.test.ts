@@ -37,7 +37,7 @@ describe("G7 A sync handler that leaves a statement open", () => {
       { type: "work", payload: 1 },
       { type: "note", payload: "behind it" },
     ]);
-    const letter = await until(() => box.ref.deadLetter(id).catch(() => undefined), "its end", 15_000);
+    const letter = await until(() => box.ref.deadLetter(id).catch(() => undefined), "its end");
     expect(letter).toMatchObject({ reason: "crashed", attempts: 2 });
     await until(() => noted.length > 0);
     expect(noted).toEqual(["behind it"]);

@@ -219,7 +219,7 @@ describe("G8 a receiver that cannot take everything", () => {
     await from.inside((self) => {
       self.other(dead.name).send("note", undefined);
     });
-    await until(() => from.eventsOf("outboxFailed").length === 3, "three tries", 10_000);
+    await until(() => from.eventsOf("outboxFailed").length === 3, "three tries");
     const waits = from.eventsOf("outboxFailed").map(({ nextAt }) => nextAt);
     expect(Math.round(((waits[1] ?? 0) - (waits[0] ?? 0)) / 1_000)).toBe(2);
     expect(Math.round(((waits[2] ?? 0) - (waits[1] ?? 0)) / 1_000)).toBe(4);

@@ -101,19 +101,15 @@ describe("G9 onDeadLetter", () => {
       self.state.abort("the hook's own");
     });
     const id = await box.ref.send("note", 1);
-    await until(() => calls.length === 3, "three tries", 15_000);
-    await until(
-      async () => {
-        try {
-          const { leased, nextWake } = await box.ref.stats();
-          return leased === 0 && (nextWake ?? Number.POSITIVE_INFINITY) > Date.now() + 60_000;
-        } catch {
-          return false;
-        }
-      },
-      "peace",
-      10_000,
-    );
+    await until(() => calls.length === 3, "three tries");
+    await until(async () => {
+      try {
+        const { leased, nextWake } = await box.ref.stats();
+        return leased === 0 && (nextWake ?? Number.POSITIVE_INFINITY) > Date.now() + 60_000;
+      } catch {
+        return false;
+      }
+    }, "peace");
     expect(calls).toHaveLength(3);
     expect(await box.ref.deadLetter(id)).toMatchObject({ reason: "exhausted" });
   });

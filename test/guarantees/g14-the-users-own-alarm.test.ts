@@ -198,7 +198,7 @@ describe("G14 the user's own alarm beside the mailbox", () => {
       sendIn(100, "note", "later");
       return storage.setAlarm(Date.now());
     });
-    await until(() => received.length === 2, "both messages", 3_000);
+    await until(() => received.length === 2, "both messages");
     expect(received).toEqual(["before", "later"]);
     const seen = runs;
     await until(() => runs > seen + 2, "more runs");

@@ -16,13 +16,9 @@ export function batchOf(call: string): SeenBatch | undefined {
 }
 
 /** Waits until nothing waits in an actor's mailbox, nor in its outbox. */
-export async function quiet(box: Scripted, ms?: number): Promise<void> {
-  await until(
-    async () => {
-      const stats = await box.ref.stats().catch(() => undefined);
-      return stats !== undefined && stats.pending === 0 && stats.outbox === 0;
-    },
-    "an empty mailbox and outbox",
-    ms,
-  );
+export async function quiet(box: Scripted): Promise<void> {
+  await until(async () => {
+    const stats = await box.ref.stats().catch(() => undefined);
+    return stats !== undefined && stats.pending === 0 && stats.outbox === 0;
+  }, "an empty mailbox and outbox");
 }

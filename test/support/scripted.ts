@@ -119,7 +119,7 @@ export interface Scripted {
   eventsOf<K extends MailboxEvent["event"]>(kind: K): Extract<MailboxEvent, { event: K }>[];
   /** Ends the instance as hibernation does. */
   evict(): Promise<void>;
-  /** Kills the object, also while its alarm runs: `crashAll` would take the local runtime down then. */
+  /** Kills the object, also while its alarm runs. */
   kill(): Promise<void>;
   /** Replaces what the actor does; call evict for it to take effect. */
   deploy(script: Script | ScriptOf): void;
@@ -166,20 +166,22 @@ export function actor(
   };
 }
 
-/** Kills every object at once, as a crash does: what was not committed is gone. */
+/**
+ * Kills every object of the runtime at once, as a crash does: what was not committed is gone. It is for a
+ * test to call: called by an object, in a handler, it takes the local runtime down.
+ */
 export const crashAll = abortAllDurableObjects;
 
+/** How long a test waits for what it expects: a deadline is for what never comes, not for what is slow. */
+const PATIENCE_MS = 120_000;
+
 /** Waits, on the real clock, until a check answers something; for what only a real alarm proves. */
-export async function until<T>(
-  check: () => T | Promise<T>,
-  what = "the condition",
-  ms = 10_000,
-): Promise<NonNullable<T>> {
-  const end = performance.now() + ms;
+export async function until<T>(check: () => T | Promise<T>, what = "the condition"): Promise<NonNullable<T>> {
+  const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const value = await check();
     if (value !== undefined && value !== null && value !== false) return value;
-    if (performance.now() > end) throw new Error(`${what} did not come true within ${ms} ms.`);
+    if (performance.now() > end) throw new Error(`${what} did not come true within ${PATIENCE_MS} ms.`);
     await scheduler.wait(10);
   }
 }

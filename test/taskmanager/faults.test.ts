@@ -15,7 +15,7 @@ describe("a fault of do-taskmanager that is gone", () => {
       await tasks.scheduleTaskIn(100, "soon");
       await tasks.scheduleTaskAt(Date.now() + 50, "sooner");
     });
-    await until(() => done.length === 2, "both near tasks", 2_000);
+    await until(() => done.length === 2, "both near tasks");
     expect(done).toEqual(["sooner", "soon"]);
   });
 
@@ -31,7 +31,7 @@ describe("a fault of do-taskmanager that is gone", () => {
       await tasks.scheduleTaskIn(3_600_000, "in an hour");
       await tasks.scheduleTaskIn(0, "fails once", { retryInterval: 50 });
     });
-    await until(() => attempts.length === 2, "the retry", 2_000);
+    await until(() => attempts.length === 2, "the retry");
   });
 
   it("a cancel after a retry did nothing", async () => {
@@ -76,7 +76,7 @@ describe("a fault of do-taskmanager that is gone", () => {
     const id = await one
       .inside(({ tasks }) => tasks.scheduleTaskEvery(200, null, { retryInterval: 50 }))
       .catch(() => "");
-    await until(() => ran.length >= 4, "the recurrence goes on after two crashes", 15_000);
+    await until(() => ran.length >= 4, "the recurrence goes on after two crashes");
     // One chain: never two occurrences of one time, and only one that waits.
     const succeeded = ran.slice(2).map(({ scheduledAt }) => scheduledAt);
     expect(new Set(succeeded).size).toBe(succeeded.length);
@@ -98,14 +98,10 @@ describe("a fault of do-taskmanager that is gone", () => {
     await one
       .inside(({ tasks }) => tasks.scheduleTaskIn(50, "kills", { maxAttempts: 2, retryInterval: 10 }))
       .catch(() => "");
-    const letters = await until(
-      async () => {
-        const found = await one.inside(({ tasks }) => tasks.mailbox.deadLetters().items).catch(() => []);
-        return found.length > 0 ? found : undefined;
-      },
-      "the dead letter",
-      18_000,
-    );
+    const letters = await until(async () => {
+      const found = await one.inside(({ tasks }) => tasks.mailbox.deadLetters().items).catch(() => []);
+      return found.length > 0 ? found : undefined;
+    }, "the dead letter");
     expect(letters).toMatchObject([{ reason: "crashed", payload: { context: "kills" } }]);
     expect(Math.max(...attempts)).toBe(2);
     // At most two runs go uncounted.

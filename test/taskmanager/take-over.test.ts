@@ -96,7 +96,7 @@ describe("tasks of do-taskmanager", () => {
       { type: "RECURRING", scheduledAt: Date.now() - 86_400_000, interval: 3_600_000, context: "hourly" },
       { type: "SINGLE", scheduledAt: Date.now() - 5_000, context: "single" },
     ]);
-    await until(() => ran.length === 2, "both", 2_000);
+    await until(() => ran.length === 2, "both");
     expect(new Set(ran)).toEqual(new Set(["hourly", "single"]));
     await one.inside(({ tasks }) => tasks.cancelTask(ids[0] ?? ""));
     expect(await one.inside(({ tasks }) => tasks.mailbox.stats().pending)).toBe(0);
@@ -113,7 +113,7 @@ describe("tasks of do-taskmanager", () => {
     });
     await one.evict();
     await one.inside(() => {});
-    await until(() => ran.length === 1, "the near task", 2_000);
+    await until(() => ran.length === 1, "the near task");
     expect(ran).toEqual(["near"]);
   });
 
