@@ -176,7 +176,8 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
 
   /**
    * Cancels everything pending and every recurrence, and deletes dead letters and outbox; an event
-   * says how many. The object's other tables stay. Not to be called through a ref.
+   * says how many. The object's other tables stay. Not to be called through a ref. A handler that asks for
+   * it goes on, and what it sends from then on is sent.
    */
   async destroy(): Promise<void> {
     const { attempt, core, outbox } = this.#beginPaged("destroy");

@@ -279,7 +279,7 @@ export class Deliverer {
     });
     // Others ran meanwhile: it may have been cancelled, or the mailbox paused, or all storage deleted.
     if (
-      attempt.cancelled ||
+      attempt.cancelledBy !== undefined ||
       core.paused ||
       (generation !== core.generation && core.envelopes.at(row) === undefined)
     ) {

@@ -52,6 +52,8 @@ export class MessageRun implements Runnable {
     const { attempt } = this;
     const { item, startedAt } = this.#of;
     clearLease(core, attempt);
+    // It has ended by the cancel, whatever its handler did since.
+    if (attempt.cancelledBy === "another") return;
     if (result.deferredTo !== undefined) this.#settle(result);
     else if (this.isPlain && !attempt.waited && attempt.buffered.length === 0) this.#isAckedLater = true;
     else ack(core, item);
@@ -70,13 +72,14 @@ export class MessageRun implements Runnable {
 
   committed(): void {
     if (this.#isAckedLater) this.#core.envelopes.ack(this.#of.item.row);
-    this.#core.delivered += 1;
+    if (this.attempt.cancelledBy !== "another") this.#core.delivered += 1;
   }
 
   failed(result: Exclude<Result, { kind: "completed" }>): void {
     this.#core.commit(() => {
       clearLease(this.#core, this.attempt);
-      this.#settle(result);
+      // After its own cancel too nothing follows from a failure; a rollback has taken that cancel with it.
+      if (this.attempt.cancelledBy === undefined) this.#settle(result);
     });
   }
 

@@ -1,13 +1,15 @@
 // A run of a handler that is awaited: against its timeout, with its sends held back until it has ended.
 
-import { accept } from "../lifecycle/accept.ts";
+import { acceptAll } from "../lifecycle/accept.ts";
 import type { Attempt } from "../host/attempt.ts";
+import type { Accepting } from "../message/envelope.ts";
 import { after } from "../time/clock.ts";
 import type { Core } from "../host/context.ts";
 import type { Result } from "../message/decide.ts";
 import { storedError } from "../message/thrown.ts";
 import { AttemptTimedOutError } from "../errors.ts";
 import { abortIn, runIn } from "../host/attempt-scope.ts";
+import type { Outgoing } from "../host/send-buffer.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { resultOf, type Runnable } from "./runnable.ts";
 import { formatDuration } from "../time/duration.ts";
@@ -43,20 +45,39 @@ function writeEnd(core: Core, outbox: Outbox, run: Runnable, result: Result): vo
   }
   if (run.isPlain === true && result.deferredTo === undefined && attempt.buffered.length === 0) {
     run.completed(result);
-    run.committed?.();
-    return;
+  } else {
+    core.commit(() => writeCompleted(core, outbox, run, result));
   }
-  core.commit(() => {
-    // The ack first: a key that the message held is free for what it sent.
-    if (result.deferredTo === undefined) run.completed(result);
-    for (const outgoing of attempt.buffered) {
-      if (outgoing.to === "self") accept(core, outgoing.message, true);
-      else outbox.write(outgoing.target, outgoing.message);
-    }
-    // A deferred message takes its key back only after that.
-    if (result.deferredTo !== undefined) run.completed(result);
-  });
   run.committed?.();
+}
+
+/**
+ * Writes the end of an attempt that has completed, and what it has sent, in the present commit. There is
+ * nothing left to refuse: what could be was refused at the send.
+ */
+export function writeCompleted(
+  core: Core,
+  outbox: Outbox,
+  run: Runnable,
+  result: Extract<Result, { kind: "completed" }>,
+): void {
+  const { attempt } = run;
+  // The ack first: a key that the message held is free for what it sent.
+  if (result.deferredTo === undefined) run.completed(result);
+  // Nobody wants what is sent by work that was called off.
+  if (attempt.cancelledBy !== "another") writeSends(core, outbox, attempt.buffered);
+  // A deferred message takes its key back only after that.
+  if (result.deferredTo !== undefined) run.completed(result);
+}
+
+function writeSends(core: Core, outbox: Outbox, sends: readonly Outgoing[]): void {
+  if (sends.length === 0) return;
+  const own: Accepting[] = [];
+  for (const outgoing of sends) {
+    if (outgoing.to === "self") own.push(outgoing.message);
+    else outbox.write(outgoing.target, outgoing.message);
+  }
+  acceptAll(core, own, true);
 }
 
 /** How it has ended. Most handlers are over at once, and need no timer: it is started when somebody has to wait. */

@@ -7,7 +7,7 @@ import { isThenable } from "../host/handlers.ts";
 import { RefusedInHandlerError } from "../errors.ts";
 import { runIn, type SharedFrame } from "../host/attempt-scope.ts";
 import type { Outbox } from "../outbox/outbox.ts";
-import { settleLater } from "./run-later.ts";
+import { settleLater, writeCompleted } from "./run-later.ts";
 import { resultOf, type Runnable } from "./runnable.ts";
 import type { Closing, Savepoint } from "./savepoint.ts";
 
@@ -58,6 +58,7 @@ export class SyncRun implements Closing {
       if (this.#frame === undefined) runIn(attempt, () => this.#call());
       else this.#frame.run(attempt, () => this.#call());
       if (this.#isLater && attempt.isSync) throw promised(attempt);
+      if (!this.#isLater) attempt.refuseWipe();
     } catch (error) {
       this.#thrown = { error };
       savepoint.close(this);
@@ -70,9 +71,10 @@ export class SyncRun implements Closing {
     }
     attempt.complete();
     try {
-      this.#run.completed({ kind: "completed", deferredTo: attempt.deferredTo });
+      const result = { kind: "completed", deferredTo: attempt.deferredTo } as const;
+      writeCompleted(this.#core, this.#outbox, this.#run, result);
     } finally {
-      if (!savepoint.isShared || attempt.deleteAllRequested) savepoint.close(this);
+      if (!savepoint.isShared) savepoint.close(this);
     }
     // It has left nothing to be committed, so it is over, and the next one may begin.
     if (savepoint.isShared) this.#committed();
@@ -81,6 +83,7 @@ export class SyncRun implements Closing {
   undone(): void {
     const { attempt } = this.#run;
     attempt.end();
+    attempt.cancelledBy = undefined;
     this.#core.events.discard(this.#mark);
     this.#core.undone(this.#generation);
     // What it answered is observed by nobody now.
@@ -94,10 +97,9 @@ export class SyncRun implements Closing {
       this.#core.running = undefined;
       return undefined;
     }
-    const later = this.#isLater
-      ? settleLater(this.#core, this.#outbox, this.#run, () => this.#answer)
-      : this.#committed();
-    return attempt.deleteAllRequested ? deleteAll(this.#core).then(() => later) : later;
+    if (!this.#isLater) return this.#committed();
+    attempt.wipe();
+    return settleLater(this.#core, this.#outbox, this.#run, () => this.#answer);
   }
 
   #call(): void {
@@ -117,11 +119,4 @@ function promised({ subject }: Attempt): RefusedInHandlerError {
   return new RefusedInHandlerError(
     `The handler of ${subject.type} is declared sync and answered a promise; make it an async function, or leave \`sync\` out.`,
   );
-}
-
-async function deleteAll(core: Core): Promise<void> {
-  core.envelopes.endPage();
-  const done = core.storage.deleteAll();
-  core.wiped();
-  await done;
 }

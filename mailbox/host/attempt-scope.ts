@@ -6,8 +6,9 @@
 // a page share one.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Attempt, Outgoing } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import { AttemptEndedError } from "../errors.ts";
+import type { Outgoing } from "./send-buffer.ts";
 
 /** A context that the handlers of a page share that are declared sync. */
 export class SharedFrame {
@@ -44,6 +45,22 @@ export function runIn<R>(attempt: Attempt, call: () => R): R {
 /** Aborts the signal of an attempt. Who listens to it is part of the attempt, whoever aborts it. */
 export function abortIn(attempt: Attempt, reason: unknown): void {
   runIn(attempt, () => attempt.abort(reason));
+}
+
+/**
+ * Notes that the message that runs was cancelled, and aborts its signal unless the attempt did it itself:
+ * that one need not be told.
+ *
+ * @param by the attempt of whoever cancels, if there is one
+ */
+export function cancelRunning(running: Attempt | undefined, by: Attempt | undefined, why: string): void {
+  if (running === undefined) return;
+  if (running === by) {
+    running.cancelledBy ??= "itself";
+    return;
+  }
+  running.cancelledBy = "another";
+  abortIn(running, new Error(why));
 }
 
 /** Runs a transaction of an async attempt, and tells which of the attempt's sends are made in it. */

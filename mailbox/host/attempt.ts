@@ -1,32 +1,20 @@
-// One run of a handler: how far it is, and what it has sent so far.
+// One run of a handler: how far it is, who has cancelled it, and what it has sent so far.
 
-import type { Accepting } from "../message/envelope.ts";
-import { AttemptFullError } from "../errors.ts";
+import { RefusedInHandlerError } from "../errors.ts";
+import { type BufferMark, type Outgoing, SendBuffer } from "./send-buffer.ts";
 
-/** A send on its way: to the own mailbox, or by the outbox to another actor. */
-export type Outgoing =
-  | { readonly to: "self"; readonly message: Accepting }
-  | { readonly to: "other"; readonly target: string; readonly message: Accepting };
-
-/** A send of a sync attempt: written already, inside the handler's transaction, and how to take it back. */
-interface Written {
-  readonly outgoing: Outgoing;
-  readonly undo: () => void;
-}
-
-/** What an attempt had sent at one moment: the arrays, and how long they were. */
+/** What an attempt had done at one moment. */
 interface Mark {
-  readonly buffered: Outgoing[];
-  readonly bufferedCount: number;
-  readonly written: Written[];
-  readonly writtenCount: number;
-  readonly messages: number;
-  readonly units: number;
-  readonly deleteAllRequested: boolean;
+  readonly buffer: BufferMark | undefined;
+  readonly cancelledBy: Attempt["cancelledBy"];
+  readonly wipe: Wipe | undefined;
 }
 
-const MESSAGES_LIMIT = 10_000;
-const UNITS_LIMIT = 16 * 1024 * 1024;
+/** All storage is to be deleted, and whoever asked for it waits. */
+interface Wipe {
+  readonly run: () => Promise<void>;
+  readonly done: PromiseWithResolvers<void>;
+}
 
 /** What runs: an envelope, the hook of a dead letter, or the user's alarm. */
 export interface Subject {
@@ -45,18 +33,18 @@ export class Attempt {
   readonly leased: boolean;
   /** Whether its handler is declared sync. */
   readonly isSync: boolean;
-  /** Sync: sends are written at once, inside one transaction. Async: they wait in memory for the ack. */
+  /** Sync: a plain function that has not answered yet, in a savepoint, where no time passes. */
   mode: "sync" | "async";
-  /** Cancelled while it runs: what it sends still commits if it resolves; if it fails nothing follows. */
-  cancelled = false;
+  /**
+   * Who has cancelled its message while it runs. After another's cancel its end is of no consequence, and
+   * what it sends is dropped. After its own what it sends is sent if it completes; if it fails nothing follows.
+   */
+  cancelledBy: "itself" | "another" | undefined;
   deferredTo: number | undefined;
-  /** `deleteAll()` inside a sync handler is noted, and done right after the commit. */
-  deleteAllRequested = false;
   #state: "running" | "completed" | "ended" = "running";
-  #buffered: Outgoing[] = [];
-  #written: Written[] = [];
-  #messages = 0;
-  #units = 0;
+  /** Made by the first send: most handlers send nothing. */
+  #buffer: SendBuffer | undefined;
+  #wipe: Wipe | undefined;
   #controller: AbortController | undefined;
   #abortReason: unknown;
   #waited = false;
@@ -102,8 +90,19 @@ export class Attempt {
     else this.#onWait = tell;
   }
 
+  /** What it has sent so far: written with its ack, in this order. */
   get buffered(): readonly Outgoing[] {
-    return this.#buffered;
+    return this.#buffer?.sends ?? NOTHING;
+  }
+
+  /** How many of its sends wait for one target. */
+  bufferedTo(target: string): number {
+    return this.#buffer?.countTo(target) ?? 0;
+  }
+
+  /** Where its sends wait for its ack. */
+  get buffer(): SendBuffer {
+    return (this.#buffer ??= new SendBuffer());
   }
 
   abort(reason: unknown): void {
@@ -127,103 +126,65 @@ export class Attempt {
    */
   release(): void {
     this.#onWait = undefined;
-    this.#buffered = [];
-    this.#written = [];
+    this.#buffer = undefined;
   }
 
-  /** Counts sends against the attempt's cap, all or none. @throws {AttemptFullError} */
-  count(outgoings: readonly Outgoing[]): void {
-    const messages = this.#messages + outgoings.length;
-    const units = outgoings.reduce((sum, { message }) => sum + message.payload.length, this.#units);
-    if (messages > MESSAGES_LIMIT || units > UNITS_LIMIT) {
-      throw new AttemptFullError(
-        `One attempt sends more than ${MESSAGES_LIMIT} messages or 16 MiB; send the rest from a message of its own.`,
-      );
-    }
-    this.#messages = messages;
-    this.#units = units;
-  }
-
-  /** @param scope told what is sent in it: a transaction that may be rolled back */
-  buffer(outgoings: readonly Outgoing[], scope: Set<Outgoing> | undefined): void {
-    this.count(outgoings);
-    for (const outgoing of outgoings) {
-      this.#buffered.push(outgoing);
-      scope?.add(outgoing);
-    }
-  }
-
-  /** What it has sent so far, for {@link takeBack}. */
+  /** What it has done so far, for {@link takeBack}. */
   mark(): Mark {
-    return {
-      buffered: this.#buffered,
-      bufferedCount: this.#buffered.length,
-      written: this.#written,
-      writtenCount: this.#written.length,
-      messages: this.#messages,
-      units: this.#units,
-      deleteAllRequested: this.deleteAllRequested,
-    };
+    return { buffer: this.#buffer?.mark(), cancelledBy: this.cancelledBy, wipe: this.#wipe };
   }
 
-  /** The transaction since the mark was rolled back, and so was what it sent. */
-  takeBack(mark: Mark): void {
-    mark.buffered.length = mark.bufferedCount;
-    mark.written.length = mark.writtenCount;
-    this.#buffered = mark.buffered;
-    this.#written = mark.written;
-    this.#messages = mark.messages;
-    this.#units = mark.units;
-    this.deleteAllRequested = mark.deleteAllRequested;
-  }
-
-  /** Notes a send of a sync attempt that was written at once. */
-  wrote(outgoing: Outgoing, undo: () => void): void {
-    this.#written.push({ outgoing, undo });
-  }
-
-  /** How many messages to one target wait in memory. */
-  countTo(target: string): number {
-    return this.#buffered.filter((outgoing) => outgoing.to === "other" && outgoing.target === target).length;
-  }
-
-  /** The first of what was sent and still waits in memory that matches. */
-  find(matches: (outgoing: Outgoing) => boolean): Outgoing | undefined {
-    return this.#buffered.find(matches);
-  }
-
-  /** Takes back what was sent and matches, so that it is not written with the ack; how many waited in memory. */
-  drop(matches: (outgoing: Outgoing) => boolean): number {
-    const before = this.#buffered.length;
-    this.#buffered = this.#buffered.filter((outgoing) => !matches(outgoing));
-    // The row of one that was written at once is deleted by whoever asks; it must not come back either.
-    this.#written = this.#written.filter(({ outgoing }) => !matches(outgoing));
-    return before - this.#buffered.length;
-  }
-
-  /** Changes the first of what waits in memory that matches; whether there was one. */
-  change(matches: (outgoing: Outgoing) => boolean, to: (message: Accepting) => Accepting): boolean {
-    // The row of one that was written at once is changed by whoever asks; taken back, it is changed too.
-    this.#written = this.#written.map((written) =>
-      matches(written.outgoing)
-        ? { ...written, outgoing: { ...written.outgoing, message: to(written.outgoing.message) } }
-        : written,
-    );
-    const index = this.#buffered.findIndex(matches);
-    const found = this.#buffered[index];
-    if (found === undefined) return false;
-    this.#buffered = this.#buffered.with(index, { ...found, message: to(found.message) });
-    return true;
+  /** The transaction since the mark was rolled back, and so was what the attempt did in it. */
+  takeBack({ buffer, cancelledBy, wipe }: Mark): void {
+    if (buffer === undefined) this.#buffer = undefined;
+    else this.#buffer?.takeBack(buffer);
+    this.cancelledBy = cancelledBy;
+    if (this.#wipe === wipe) return;
+    this.#refuseWipe("it was called in a transaction that was rolled back");
+    this.#wipe = wipe;
   }
 
   /**
-   * A plain function turned out to answer a promise: the sends of its synchronous prefix are taken
-   * back before that prefix commits, and wait in memory like those of any async attempt.
+   * A plain function asks for all storage to be deleted: inside its savepoint that would wipe at once and
+   * then throw. So it follows when the function has returned its promise and the savepoint is closed.
    */
+  wipeLater(run: () => Promise<void>): Promise<void> {
+    this.#wipe ??= { run, done: Promise.withResolvers() };
+    return this.#wipe.done.promise;
+  }
+
+  /**
+   * A plain function has answered no promise, so whoever it asked to delete all storage would be told of
+   * the end before it was done.
+   *
+   * @throws {RefusedInHandlerError} when it has asked for it
+   */
+  refuseWipe(): void {
+    if (this.#wipe !== undefined) throw this.#refuseWipe("the handler answered no promise to wait for it by");
+  }
+
+  /** A plain function turned out to answer a promise, and what it did so far is about to be committed. */
   becomeAsync(): void {
-    for (const { undo } of this.#written.toReversed()) undo();
-    this.#buffered = this.#written.map(({ outgoing }) => outgoing);
-    this.#written = [];
     this.mode = "async";
   }
+
+  /** What a plain function did before its promise is committed: deletes all storage, if it has asked for that. */
+  wipe(): void {
+    const wipe = this.#wipe;
+    this.#wipe = undefined;
+    wipe?.done.resolve(wipe.run());
+  }
+
+  #refuseWipe(why: string): RefusedInHandlerError {
+    const error = new RefusedInHandlerError(
+      `deleteAll() was not done, because ${why}; return or await what deleteAll() answers.`,
+    );
+    const { done } = this.#wipe ?? {};
+    // Whoever threw the promise away is told by the attempt.
+    done?.promise.catch(() => {});
+    done?.reject(error);
+    return error;
+  }
 }
+
+const NOTHING: readonly Outgoing[] = [];

@@ -157,19 +157,9 @@ export class Events {
     return this.#told + this.#waiting.length;
   }
 
-  /** What was raised since the mark and still waits for its commit. */
-  since(mark: number): readonly MailboxEvent[] {
-    return this.#waiting.slice(Math.max(0, mark - this.#told));
-  }
-
   /** Takes back what was raised since the mark, because it never happened. */
   discard(mark: number): void {
     this.#waiting.splice(Math.max(0, mark - this.#told));
-  }
-
-  /** Takes back these events. */
-  retract(events: readonly MailboxEvent[]): void {
-    if (events.length > 0) this.#waiting = this.#waiting.filter((event) => !events.includes(event));
   }
 
   /** Raises an event; it is told with the next {@link flush}. */

@@ -15,7 +15,9 @@ import { type Policy, POLICY_NAMES, parsePolicy, type StoredPolicy } from "../me
  * Handles one delivery. What it returns is ignored; when it throws or rejects, the message is redelivered.
  *
  * A function that returns no promise is one commit with its ack: all it writes, all it sends. An
- * `async` function, or one that returns a promise, commits its sends with the ack when it resolves.
+ * `async` function, or one that returns a promise, commits its sends with the ack when it resolves. Until
+ * then what it sends is in memory, where `get`, `cancel` and `reschedule` find it; the lists and `stats`
+ * show what is on disk.
  */
 export type Handle<P> = (payload: P, delivery: Delivery) => unknown;
 

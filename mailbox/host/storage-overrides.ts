@@ -1,10 +1,11 @@
 // What the object sees of its context: everything as it is, but for the few members that would break
 // the mailbox or that the mailbox takes the place of.
 
-import type { Attempt, Outgoing } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Core } from "./context.ts";
 import { RefusedInHandlerError } from "../errors.ts";
 import { currentAttempt, inScope, runningAttempt } from "./attempt-scope.ts";
+import type { Outgoing } from "./send-buffer.ts";
 import { watchStorage } from "./storage-uses.ts";
 import { alarmMembers } from "./user-alarm.ts";
 
@@ -59,14 +60,14 @@ function overlay<T extends object>(target: T, members: Members): T {
 
 function deleteAll(core: Core, options: DurableObjectPutOptions | undefined): Promise<void> {
   const attempt = currentAttempt(core);
-  if (attempt?.mode === "sync") {
-    // Inside the handler's savepoint it would wipe at once and then throw: it follows the commit.
-    attempt.deleteAllRequested = true;
-    return Promise.resolve();
-  }
-  const done = core.storage.deleteAll(options);
-  core.wiped();
-  return done;
+  // Whoever asks, what is buffered by now was sent before. What is sent from here on survives.
+  core.running?.buffer.dropAll();
+  const wipe = (): Promise<void> => {
+    const done = core.storage.deleteAll(options);
+    core.wiped();
+    return done;
+  };
+  return attempt?.mode === "sync" ? attempt.wipeLater(wipe) : wipe();
 }
 
 function transactionSync<T>(core: Core, closure: () => T): T {
@@ -106,7 +107,7 @@ async function inTransaction<T>(
   const mark = core.events.mark;
   let isOver = false;
   const rolledBack = (): void => {
-    attempt?.drop((outgoing) => sent.has(outgoing));
+    attempt?.buffer.drop((outgoing) => sent.has(outgoing));
     sent.clear();
     forget(core, mark);
   };

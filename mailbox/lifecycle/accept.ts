@@ -3,37 +3,29 @@
 
 import { now as clockNow } from "../time/clock.ts";
 import { type Core, PARKED_AGE_MS } from "../host/context.ts";
-import type { Accepting, Declaration } from "../message/envelope.ts";
+import type { Accepting, Envelope } from "../message/envelope.ts";
 import { MailboxFullError } from "../errors.ts";
 import { declare } from "./recurrence.ts";
-import { dueOfId, occurrenceId } from "../message/id.ts";
+import { dueOfId } from "../message/id.ts";
 import { acceptedRow } from "../store/envelopes.ts";
 import { fitsBulk } from "../store/bulk.ts";
 
 /** From so many messages on, one statement for all costs less. */
 const BULK_LEAST = 8;
 
-/** Undoes a part of what was written for one message, inside the same transaction. */
-export type Undo = () => void;
-
 /**
  * Writes one message in the present commit.
  *
  * @param isLate the caller has its id already, so a message that `keep` drops raises an event
- * @param undos is given what takes it back: all of them, the last one first
  * @returns the id of the message that waits: its own, or that of the one that was kept
  */
-export function accept(
-  core: Core,
-  message: Accepting,
-  isLate: boolean,
-  now: number = clockNow(),
-  undos?: Undo[],
-): string {
-  if (message.declaration !== undefined) return acceptDeclaration(core, message, message.declaration, undos);
+export function accept(core: Core, message: Accepting, isLate: boolean, now: number = clockNow()): string {
+  if (message.declaration !== undefined) {
+    return declare(core, message, message.declaration, core.recurrences.byId(message.id));
+  }
   const due = dueOf(message, now);
   if (message.key !== undefined) {
-    const kept = resolveKey(core, message, message.key, undos);
+    const kept = resolveKey(core, message, message.key);
     if (kept !== undefined) {
       if (isLate) core.raise({ event: "notEnqueued", id: message.id, type: message.type, keptId: kept });
       return kept;
@@ -47,26 +39,17 @@ export function accept(
   core.added(due);
   if (!core.paused) core.wake.arm(due, now);
   if (core.events.wanted) core.raise({ event: "accepted", id: message.id, type: message.type, dueAt: due });
-  undos?.push(deletionOf(core, message.id, due));
   return message.id;
 }
 
-function deletionOf(core: Core, id: string, due: number): Undo {
-  return () => {
-    // By its id: it may have been rescheduled, or cancelled, meanwhile.
-    const row = core.envelopes.byId(id, due);
-    if (row !== undefined && core.envelopes.delete(row)) core.changed(1);
-  };
-}
-
-/** Writes messages in the present commit; many plain ones in few statements. Answers their ids. */
-export function acceptAll(core: Core, messages: readonly Accepting[]): readonly string[] {
+/** Writes messages in the present commit, as {@link accept} does; many plain ones in few statements. Answers their ids. */
+export function acceptAll(core: Core, messages: readonly Accepting[], isLate: boolean): readonly string[] {
   const now = clockNow();
   if (
     messages.length < BULK_LEAST ||
     !messages.every((message) => isPlain(message, dueOf(message, now)) && fitsBulk(message))
   )
-    return messages.map((message) => accept(core, message, false));
+    return messages.map((message) => accept(core, message, isLate));
   const first = core.envelopes.insertMany(messages);
   for (const { id, type, due } of messages) {
     core.added(due);
@@ -92,31 +75,6 @@ function isPlain(message: Accepting, due: number): boolean {
   );
 }
 
-function acceptDeclaration(
-  core: Core,
-  message: Accepting,
-  made: Declaration,
-  undos: Undo[] | undefined,
-): string {
-  const before = core.recurrences.byId(message.id);
-  const waiting =
-    before === undefined
-      ? undefined
-      : core.envelopes.byId(occurrenceId(before.id, before.planned), before.planned);
-  const id = declare(core, message, made, before);
-  undos?.push(() => {
-    core.recurrences.delete(id);
-    if (before !== undefined) {
-      core.recurrences.put(before);
-      const now = core.envelopes.byId(occurrenceId(before.id, before.planned), before.planned);
-      if (now !== undefined) core.envelopes.delete(now);
-      if (waiting !== undefined) core.envelopes.insert(waiting);
-    }
-    core.rolledBack();
-  });
-  return id;
-}
-
 /**
  * Writes messages that came from outside, all or none, with ids of their sender's making: a repeat of
  * one that is in the mailbox, moved or not, or that died, is answered and not written again.
@@ -136,7 +94,7 @@ export function acceptFromOutside(core: Core, messages: readonly Accepting[]): r
   // A recurrence is no pending message, and declaring one again adds nothing.
   checkRoom(core, fresh.filter(({ declaration }) => declaration === undefined).length);
   const accepted = (): readonly string[] => {
-    const ids = acceptAll(core, fresh);
+    const ids = acceptAll(core, fresh, false);
     if (fresh.length === messages.length) return ids;
     const kept = new Map(fresh.map(({ id }, index) => [id, ids[index] ?? id]));
     return messages.map(({ id }) => kept.get(id) ?? id);
@@ -172,27 +130,25 @@ export function isKnown(core: Core, id: string): boolean {
   return due !== undefined && (core.envelopes.byId(id, due) !== undefined || core.letters.has(id));
 }
 
+/** The message that waits under a key. One that runs holds none, though its row still has it. */
+export function holderOf(core: Core, type: string, key: string): Envelope | undefined {
+  const row = core.envelopes.byKey(type, key);
+  return row === undefined || core.runs(row.id) ? undefined : row;
+}
+
 /** Makes the key free for a message, unless it keeps the one that has it: the id of that one. */
-function resolveKey(core: Core, message: Accepting, key: string, undos?: Undo[]): string | undefined {
+function resolveKey(core: Core, message: Accepting, key: string): string | undefined {
   const holder = core.envelopes.byKey(message.type, key);
   if (holder === undefined) return undefined;
   if (core.runs(holder.id)) {
     // A message that runs holds no key; its row gives it up when somebody wants it.
     core.envelopes.releaseKey(holder);
-    undos?.push(() => {
-      // Unless it was cancelled meanwhile: then it has no row that could have its key back.
-      if (core.envelopes.delete(holder)) core.envelopes.insert(holder);
-    });
     return undefined;
   }
   if (message.ifPending !== "replace") return holder.id;
   core.envelopes.delete(holder);
   core.changed(1);
   core.raise({ event: "replaced", id: holder.id, type: holder.type, by: message.id });
-  undos?.push(() => {
-    core.envelopes.insert(holder);
-    core.added(holder.due);
-  });
   return undefined;
 }
 

@@ -5,7 +5,8 @@ import { now as clockNow } from "../time/clock.ts";
 import { formatOptions, readOptions } from "../message/columns.ts";
 import type { Core } from "../host/context.ts";
 import type { Accepting, Declaration } from "../message/envelope.ts";
-import { abortIn } from "../host/attempt-scope.ts";
+import type { Attempt } from "../host/attempt.ts";
+import { cancelRunning } from "../host/attempt-scope.ts";
 import { occurrenceId } from "../message/id.ts";
 import { CAUGHT_UP, letGo, readRule, takeUp } from "./occurrence.ts";
 import {
@@ -166,14 +167,13 @@ export function recurrenceView(row: RecurrenceRow): Recurrence {
 }
 
 /** Ends a recurrence and its waiting occurrence; whether there was one. */
-export function endRecurrence(core: Core, id: string): boolean {
+export function endRecurrence(core: Core, attempt: Attempt | undefined, id: string): boolean {
   const row = core.recurrences.byId(id);
   if (row === undefined) return false;
   core.recurrences.delete(id);
   dropWaiting(core, row);
-  if (core.running !== undefined && core.runs(occurrenceId(row.id, row.planned))) {
-    core.running.cancelled = true;
-    abortIn(core.running, new Error("The recurrence was cancelled."));
+  if (core.runs(occurrenceId(row.id, row.planned))) {
+    cancelRunning(core.running, attempt, "The recurrence was cancelled.");
   }
   core.generation += 1;
   if (row.ended === 1) return false;

@@ -1,7 +1,6 @@
 // The sending half of the outbox: rows are written in the commit of whoever sends, numbered per
 // target. The relay takes them from there.
 
-import type { Undo } from "../lifecycle/accept.ts";
 import { readableAddress } from "./address.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { isCount, isOptions } from "../message/columns.ts";
@@ -48,17 +47,11 @@ export class Outbox {
     core.onForget(() => this.#forget());
   }
 
-  /**
-   * Writes a row in the present commit. Room was checked when the send was made.
-   *
-   * @param undos is given what takes it back, inside the same transaction
-   * @returns the id of the message
-   */
+  /** Writes a row in the present commit; answers the id of the message. Room was taken when the send was made. */
   write(
     target: string,
     message: Accepting,
     earlier: Pick<OutboxOptions, "history" | "earlierAttempts"> = {},
-    undos?: Undo[],
   ): string {
     const route = this.#route(target);
     const n = route.last + 1;
@@ -75,21 +68,17 @@ export class Outbox {
     route.rows += 1;
     if (!this.#ready.has(target) && !this.#later.has(target)) this.#sort(target, route);
     this.#core.wake.arm(Math.max(route.nextTry, clockNow()));
-    // The number is not given again: a gap means nothing to the receiver.
-    undos?.push(() => {
-      // Before the row is gone: a route that was forgotten counts those on disk.
-      const present = this.#route(target);
-      if (!this.#core.outbox.delete(target, n)) return;
-      present.rows -= 1;
-      this.#sort(target, present);
-    });
     return message.id;
   }
 
-  /** @throws {OutboxFullError} when `more` rows would be over the bound of one target */
+  /**
+   * What the running attempt has buffered has its room already, so that its ack has nothing to refuse.
+   *
+   * @throws {OutboxFullError} when `more` rows would be over the bound of one target
+   */
   checkRoom(target: string, more: number): void {
     const { outboxMaxRows } = this.#core.config;
-    const { rows } = this.#route(target);
+    const rows = this.#route(target).rows + (this.#core.running?.bufferedTo(target) ?? 0);
     if (rows + more > outboxMaxRows) {
       throw new OutboxFullError(
         `${rows} messages wait for ${readableAddress(target)}, of at most ${outboxMaxRows} (settings.outbox.maxRows); it does not take them, so see outbox() for its last error.`,

@@ -4,19 +4,21 @@
 import type { Attempt } from "../host/attempt.ts";
 import type { Core } from "../host/context.ts";
 import type { Envelope } from "../message/envelope.ts";
+import { cancelRunning } from "../host/attempt-scope.ts";
 import { endRecurrence } from "../lifecycle/recurrence.ts";
-import { abortIn } from "../host/attempt-scope.ts";
 import { movedFlag, isRecurrenceId, parseOccurrenceId } from "../message/id.ts";
 import { detach, skipPresent } from "../lifecycle/occurrence.ts";
 import { isTarget, type Target } from "../message/selector.ts";
+import { holderOf } from "../lifecycle/accept.ts";
 import { acceptedRow } from "../store/envelopes.ts";
 import { findById, messageView, type StoredMessage } from "./lists.ts";
 
 /** Cancels a message, a recurrence or an occurrence; whether there was one. */
 export function cancel(core: Core, attempt: Attempt | undefined, target: Target): boolean {
   const dropped =
-    attempt?.drop((outgoing) => outgoing.to === "self" && isTarget(outgoing.message, target)) ?? 0;
-  if ("id" in target && isRecurrenceId(target.id)) return endRecurrence(core, target.id) || dropped > 0;
+    attempt?.buffer.drop((outgoing) => outgoing.to === "self" && isTarget(outgoing.message, target)) ?? 0;
+  if ("id" in target && isRecurrenceId(target.id))
+    return endRecurrence(core, attempt, target.id) || dropped > 0;
   const row = find(core, target);
   if (row === undefined) return dropped > 0;
   if (isPresent(core, row)) {
@@ -27,17 +29,14 @@ export function cancel(core: Core, attempt: Attempt | undefined, target: Target)
     core.changed(1);
     skipOccurrence(core, row);
   }
-  if (core.running !== undefined && core.runs(row.id)) {
-    core.running.cancelled = true;
-    abortIn(core.running, new Error("The message was cancelled."));
-  }
+  if (core.runs(row.id)) cancelRunning(core.running, attempt, "The message was cancelled.");
   core.raise({ event: "cancelled", id: row.id, type: row.type });
   return true;
 }
 
 /** Gives a waiting message another due time; whether there was one. */
 export function reschedule(core: Core, attempt: Attempt | undefined, target: Target, at: number): boolean {
-  const changed = attempt?.change(
+  const changed = attempt?.buffer.change(
     (outgoing) =>
       outgoing.to === "self" &&
       outgoing.message.declaration === undefined &&
@@ -59,7 +58,9 @@ export function reschedule(core: Core, attempt: Attempt | undefined, target: Tar
 
 /** A message as it is now. */
 export function get(core: Core, attempt: Attempt | undefined, target: Target): StoredMessage | undefined {
-  const waiting = attempt?.find((outgoing) => outgoing.to === "self" && isTarget(outgoing.message, target));
+  const waiting = attempt?.buffer.find(
+    (outgoing) => outgoing.to === "self" && isTarget(outgoing.message, target),
+  );
   if (waiting !== undefined && waiting.message.declaration === undefined) {
     return messageView(core, acceptedRow(waiting.message, waiting.message.due));
   }
@@ -69,9 +70,7 @@ export function get(core: Core, attempt: Attempt | undefined, target: Target): S
 
 function find(core: Core, target: Target): Envelope | undefined {
   if ("id" in target) return findById(core, target.id);
-  const row = core.envelopes.byKey(target.type, target.key);
-  // A key is held by a message that waits, not by one that runs.
-  return row === undefined || core.runs(row.id) ? undefined : row;
+  return holderOf(core, target.type, target.key);
 }
 
 /** Whether an occurrence is part of its recurrence still, and not a row of its own. */

@@ -3,7 +3,7 @@
 import type { Attempt } from "../host/attempt.ts";
 import { now as clockNow } from "../time/clock.ts";
 import type { Core } from "../host/context.ts";
-import { abortIn } from "../host/attempt-scope.ts";
+import { cancelRunning } from "../host/attempt-scope.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 
 /** The state of a mailbox in numbers. */
@@ -67,9 +67,8 @@ const PAGE = 1_000;
 export async function destroy(core: Core, outbox: Outbox, attempt: Attempt | undefined): Promise<void> {
   const counts = { pending: 0, recurrences: 0, deadLetters: 0, outbox: 0 };
   // What the attempt that asks for it has sent so far is pending too.
-  attempt?.drop(() => true);
-  if (core.running !== undefined) abortIn(core.running, new Error("The mailbox was destroyed."));
-  if (core.running !== undefined) core.running.cancelled = true;
+  attempt?.buffer.dropAll();
+  cancelRunning(core.running, attempt, "The mailbox was destroyed.");
   for (;;) {
     core.ready();
     const recurrences = core.recurrences.deleteSome(PAGE);

@@ -3,7 +3,7 @@
 // left yet, and then ask the other object.
 
 import { readableAddress, stubOf } from "../outbox/address.ts";
-import type { Attempt, Outgoing } from "../host/attempt.ts";
+import type { Outgoing, SendBuffer } from "../host/send-buffer.ts";
 import type { Engine } from "./submit.ts";
 import { UnknownNamespaceError } from "../errors.ts";
 import { isRecurrenceId } from "../message/id.ts";
@@ -49,7 +49,7 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     const target = parseTarget(which);
     if (target === undefined) return false;
     const { outbox } = this.#engine;
-    const dropped = this.#attempt?.drop((out) => this.#isTo(out) && isTarget(out.message, target)) ?? 0;
+    const dropped = this.#buffer?.drop((out) => this.#isTo(out) && isTarget(out.message, target)) ?? 0;
     const isGone = outbox.cancel(this.#address, target) || dropped > 0;
     // A message is in one place; of a key, and of a recurrence that was declared again, there may be one there too.
     if (isGone && "id" in target && !isRecurrenceId(target.id)) return true;
@@ -60,7 +60,7 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     const target = parseTarget(which);
     if (target === undefined) return false;
     const due = parseMoment(at, "at", clockNow());
-    const isChanged = this.#attempt?.change(
+    const isChanged = this.#buffer?.change(
       (out) => this.#isMine(out, target),
       (message) => ({ ...message, due, immediate: false, moved: true }),
     );
@@ -75,16 +75,16 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     const target = parseTarget(which);
     if (target === undefined) return undefined;
     const message =
-      this.#attempt?.find((out) => this.#isMine(out, target))?.message ??
+      this.#buffer?.find((out) => this.#isMine(out, target))?.message ??
       this.#engine.outbox.find(this.#address, target);
     if (message === undefined) return super.get(which);
     return readable(messageView(this.#engine.core, acceptedRow(message, message.due)));
   }
 
-  get #attempt(): Attempt | undefined {
+  get #buffer(): SendBuffer | undefined {
     const { attempt } = this.#engine;
     this.#engine.core.ready();
-    return attempt;
+    return attempt?.buffer;
   }
 
   #isTo(out: Outgoing): boolean {

@@ -1,9 +1,9 @@
 // One mailbox, put together: which part knows which, how it starts, and which commit a send joins.
 // The façade above it has the names and the docs; the parts below have the work.
 
-import { accept, acceptAll, type Undo } from "../lifecycle/accept.ts";
+import { accept, acceptAll, holderOf } from "../lifecycle/accept.ts";
 import { addressOf } from "../outbox/address.ts";
-import type { Attempt, Outgoing } from "../host/attempt.ts";
+import type { Attempt } from "../host/attempt.ts";
 import { after, now as clockNow } from "../time/clock.ts";
 import { decodePayload } from "../payload/codec.ts";
 import { Core } from "../host/context.ts";
@@ -26,6 +26,7 @@ import { checkSize } from "../message/incoming.ts";
 import { Outbox } from "../outbox/outbox.ts";
 import { outgoing, type SendOptions } from "../message/send-options.ts";
 import { Relay } from "../outbox/relay.ts";
+import type { Outgoing, SendBuffer } from "../host/send-buffer.ts";
 import type { ReadOptions } from "../host/settings.ts";
 
 const LOOK_AGAIN_MS = 1_100;
@@ -60,42 +61,27 @@ export class Engine {
     return currentAttempt(this.core);
   }
 
-  /** Sends one message in the commit it belongs to; answers its id. */
+  /**
+   * Sends one message in the commit it belongs to: with the ack of the attempt that sends it, or else in the
+   * caller's own. Answers its id, or that of the one that its key kept.
+   */
   submit(out: Outgoing, now: number = clockNow()): string {
-    const { attempt } = this;
-    this.core.ready();
+    const { attempt, core } = this;
+    core.ready();
     this.#check(out);
-    if (attempt?.mode === "async") {
-      attempt.buffer([out], currentScope());
-      return out.message.id;
-    }
-    attempt?.count([out]);
-    return this.core.surviving(() => this.#write(out, attempt, now));
+    return core.surviving(() =>
+      attempt === undefined ? this.#write(out, now) : this.#buffer(attempt.buffer, out),
+    );
   }
 
-  /** Sends many, all or none. */
+  /** Sends many to one place, all or none. */
   submitAll(outs: readonly Outgoing[]): readonly string[] {
-    const { attempt } = this;
-    this.core.ready();
-    const counts = new Map<string, number>();
-    for (const out of outs) {
-      const before = out.to === "other" ? (counts.get(out.target) ?? 0) : 0;
-      if (out.to === "other") counts.set(out.target, before + 1);
-      this.#check(out, before);
-    }
-    if (attempt?.mode === "async") {
-      attempt.buffer(outs, currentScope());
-      return outs.map((out) => out.message.id);
-    }
-    attempt?.count(outs);
-    const write = (): readonly string[] =>
-      attempt === undefined && outs.every((out) => out.to === "self")
-        ? acceptAll(
-            this.core,
-            outs.map((out) => out.message),
-          )
-        : outs.map((out) => this.#write(out, attempt, clockNow()));
-    return this.core.surviving(() => this.core.commit(write));
+    const { attempt, core } = this;
+    core.ready();
+    for (const [index, out] of outs.entries()) this.#check(out, index);
+    return core.surviving(() =>
+      attempt === undefined ? core.commit(() => this.#writeAll(outs)) : this.#bufferAll(attempt.buffer, outs),
+    );
   }
 
   /** Refuses what cannot be part of a sync handler's one commit. @throws {RefusedInHandlerError} */
@@ -107,30 +93,48 @@ export class Engine {
     }
   }
 
-  #write(out: Outgoing, attempt: Attempt | undefined, now: number): string {
-    if (attempt === undefined) return this.#put(out, now);
-    const { events } = this.core;
-    const { mark } = events;
-    const undos: Undo[] = [];
-    const id = this.#put(out, now, undos);
-    const raised = events.since(mark);
-    attempt.wrote(out, () => {
-      for (const undo of undos.toReversed()) undo();
-      events.retract(raised);
-    });
-    return id;
+  #write(out: Outgoing, now: number): string {
+    return out.to === "other"
+      ? this.outbox.write(out.target, out.message)
+      : accept(this.core, out.message, false, now);
   }
 
-  #put(out: Outgoing, now: number, undos?: Undo[]): string {
-    return out.to === "other"
-      ? this.outbox.write(out.target, out.message, undefined, undos)
-      : accept(this.core, out.message, false, now, undos);
+  #writeAll(outs: readonly Outgoing[]): readonly string[] {
+    const messages = outs.filter(({ to }) => to === "self").map(({ message }) => message);
+    if (messages.length === outs.length) return acceptAll(this.core, messages, false);
+    return outs.map((out) => this.#write(out, clockNow()));
+  }
+
+  /** Keeps a send for its attempt's ack. Whom its key finds is asked now, among the rows and what is buffered. */
+  #buffer(buffer: SendBuffer, out: Outgoing): string {
+    const { type, key, ifPending } = out.message;
+    if (out.to === "self" && key !== undefined) {
+      const held = buffer.holderOf(type, key);
+      if (ifPending !== "replace") {
+        const kept = held?.message.id ?? holderOf(this.core, type, key)?.id;
+        if (kept !== undefined) return kept;
+      } else if (held !== undefined) {
+        buffer.drop((other) => other === held);
+      }
+    }
+    buffer.add(out, currentScope());
+    return out.message.id;
+  }
+
+  #bufferAll(buffer: SendBuffer, outs: readonly Outgoing[]): readonly string[] {
+    const mark = buffer.mark();
+    try {
+      return outs.map((out) => this.#buffer(buffer, out));
+    } catch (error) {
+      buffer.takeBack(mark);
+      throw error;
+    }
   }
 
   /**
    * Everything that can be refused is refused here, before anything is written.
    *
-   * @param before how many to the same target are sent together with it, and were checked before
+   * @param before how many to the same place are sent together with it, and were checked before
    */
   #check(out: Outgoing, before = 0): void {
     const { core } = this;
@@ -138,7 +142,7 @@ export class Engine {
     checkSize(core.config, message.payload);
     if (out.to === "other") {
       // Whether the type is known is the target's to say; if it is not, it keeps the message.
-      this.outbox.checkRoom(out.target, 1 + before + (this.attempt?.countTo(out.target) ?? 0));
+      this.outbox.checkRoom(out.target, 1 + before);
       return;
     }
     this.checkType(message);

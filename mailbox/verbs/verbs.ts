@@ -65,17 +65,19 @@ export interface Asks<M extends object, A extends Mode> {
   /**
    * Cancels a message by the id that its send gave, whatever happened to it since, or by its type and
    * key; a recurrence by its id. After `true` no new attempt begins. `false`, never an error, for an
-   * unknown or malformed id.
+   * unknown or malformed id. If it runs, its signal is aborted and what it sends is dropped, unless its
+   * handler cancels it itself.
    */
   cancel(which: Which<M>): Answer<A, boolean>;
   /** Gives a waiting message another due time; `false` when there is none that waits, or it runs. */
   reschedule(which: Which<M>, at: Moment): Answer<A, boolean>;
-  /** The message, as it is now; `undefined` when it is not in the mailbox. */
+  /** The message, as it is now, also one that the asking handler has sent itself; `undefined` when there is none. */
   get(which: Which<M>): Answer<A, PendingMessage | undefined>;
-  /** What is in the mailbox, in due order. */
+  /** What is in the mailbox, in due order. What a handler that runs has sent is there when it has ended: `get` finds it. */
   pending(options?: PageOptions & { readonly type?: TypeOf<M> }): Answer<A, Page<PendingMessage>>;
+  /** The recurrences on disk. What a handler that runs has declared is there when it has ended. */
   recurrences(options?: PageOptions): Answer<A, Page<Recurrence>>;
-  /** What is on its way to other actors. */
+  /** What is on its way to other actors. What a handler that runs has sent is there when it has ended. */
   outbox(options?: PageOptions): Answer<A, Page<OutboxMessage>>;
   /** The dead letters that match, newest first. */
   deadLetters(options?: PageOptions & DeadLetterFilter): Answer<A, Page<DeadLetter>>;
@@ -91,5 +93,6 @@ export interface Asks<M extends object, A extends Mode> {
   /** Running attempts end, no new one begins; sends are accepted, outbox and the object's own alarm go on. */
   pause(): Answer<A, void>;
   resume(): Answer<A, void>;
+  /** The mailbox in numbers, of what is on disk: what a handler that runs has sent is counted when it has ended. */
   stats(): Answer<A, MailboxStats>;
 }

@@ -203,7 +203,7 @@ describe("G7: the acks of a page", () => {
   });
 
   it("are gone with all else when a page-mate deletes all storage", async () => {
-    const box = await due((self, n) => (n === 20 ? void self.state.storage.deleteAll() : undefined));
+    const box = await due((self, n) => (n === 20 ? self.state.storage.deleteAll() : undefined));
     await box.drain();
     expect(box.seen).toEqual(upTo(20));
     expect(await pendingOf(box)).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import { expectNoMore } from "../support/no-more.ts";
-import { actor, type Scripted, type ScriptedActor } from "../support/scripted.ts";
+import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
 const HOUR = 3_600_000;
 
@@ -147,6 +147,31 @@ describe("G11 Cancel is exact, from inside a handler", () => {
     expect(await box.ref.recurrences()).toEqual({ items: [] });
   });
 
+  for (const what of ["its own message", "its own recurrence", "the mailbox"]) {
+    it(`${what}: that neither aborts it nor drops what it sends after`, async () => {
+      stopClockAhead();
+      const signals: boolean[] = [];
+      const box = actor((self) => ({
+        receive: {
+          work: async (_, { id, recurrence, signal }) => {
+            if (what === "the mailbox") await self.mailbox.destroy();
+            else expect(self.cancel(what === "its own message" ? id : (recurrence ?? ""))).toBe(true);
+            signals.push(signal.aborted);
+            self.sendIn("1 hour", "note", "sent");
+          },
+          note: () => {},
+        },
+      }));
+      if (what === "its own recurrence") await box.ref.sendEvery("1 minute", "work", undefined);
+      else await box.ref.sendIn("1 minute", "work", undefined);
+      moveClock(60_000);
+      await box.drain();
+      expect(signals).toEqual([false]);
+      expect((await box.ref.pending()).items).toMatchObject([{ payload: "sent" }]);
+      expect(box.eventsOf("delivered")).toMatchObject([{ type: "work" }]);
+    });
+  }
+
   it("its own message: it ends, and nothing follows", async () => {
     stopClockAhead();
     let runs = 0;
@@ -225,13 +250,44 @@ describe("G11 Cancel is exact, while the message runs", () => {
     return { box, runs: () => runs, aborted, id };
   }
 
-  it("aborts its signal, and what it sends still commits when it resolves", async () => {
+  it("aborts its signal, and what it sends is dropped, also when it resolves", async () => {
     const { box, runs, aborted } = await cancelled("resolve");
     expect(aborted).toMatchObject([{ message: "The message was cancelled." }]);
     await box.drain();
-    expect(box.eventsOf("delivered").map(({ type }) => type)).toContain("note");
+    // It has ended once, by the cancel.
+    expect(box.events.map(({ event }) => event)).toEqual(["accepted", "cancelled"]);
     await expectNoMore(box, runs);
     expect(runs()).toBe(1);
+  });
+
+  it("drops what it sends when its recurrence is cancelled, or the mailbox destroyed", async () => {
+    for (const end of ["cancel", "destroy"]) {
+      stopClockAhead();
+      let aborted: unknown;
+      let go = (): void => {};
+      const gate = new Promise<void>((resolve) => (go = resolve));
+      const box = actor((self) => ({
+        receive: {
+          work: async (_, { signal }) => {
+            self.send("note", "of the attempt");
+            await gate;
+            aborted = signal.reason;
+          },
+          note: () => {},
+        },
+      }));
+      const id = await box.ref.sendEvery("1 hour", "work", undefined);
+      moveClock(HOUR);
+      const drained = box.drain();
+      await until(() => box.inside((self) => self.mailbox.pending().items[0]?.state === "running"));
+      if (end === "cancel") expect(await box.ref.cancel(id)).toBe(true);
+      else await box.inside((self) => self.mailbox.destroy());
+      go();
+      await drained;
+      expect(aborted).toBeInstanceOf(Error);
+      await expectNoMore(box, () => box.eventsOf("delivered").length);
+      expect(box.eventsOf("delivered")).toEqual([]);
+    }
   });
 
   it("leads to no redelivery, no dead letter and no send when it fails", async () => {

@@ -56,23 +56,31 @@ describe("destroy", () => {
     expect(seen).toEqual([2]);
   });
 
-  it("aborts the attempt that runs, and nothing follows from it", async () => {
-    let aborted: unknown;
-    const box = actor((self) => ({
-      receive: {
-        ending: async (_, { signal }) => {
-          await self.mailbox.destroy();
-          aborted = signal.reason;
-          throw new Error("after the end");
+  for (const who of ["a request", "the attempt itself"]) {
+    it(`by ${who} leaves nothing to follow from the attempt that runs, and aborts it if it is another's`, async () => {
+      let isRunning = false;
+      const aborted: unknown[] = [];
+      const box = actor((self) => ({
+        receive: {
+          ending: async (_, { signal }) => {
+            isRunning = true;
+            if (who === "a request") await until(() => signal.aborted, "the abort");
+            else await self.mailbox.destroy();
+            aborted.push(signal.reason);
+            throw new Error("after the end");
+          },
         },
-      },
-    }));
-    await box.ref.send("ending", undefined);
-    await until(() => aborted !== undefined, "the abort");
-    await until(async () => (await box.ref.stats()).leased === 0);
-    expect(await box.ref.stats()).toMatchObject({ pending: 0, deadLetters: 0 });
-    expect(box.eventsOf("attemptFailed")).toEqual([]);
-  });
+      }));
+      await box.ref.send("ending", undefined);
+      await until(() => isRunning);
+      if (who === "a request") await box.inside((self) => self.mailbox.destroy());
+      await until(() => aborted.length > 0);
+      await until(async () => (await box.ref.stats()).leased === 0);
+      expect(aborted).toEqual([who === "a request" ? expect.any(Error) : undefined]);
+      expect(await box.ref.stats()).toMatchObject({ pending: 0, deadLetters: 0 });
+      expect(box.eventsOf("attemptFailed")).toEqual([]);
+    });
+  }
 
   it("is refused in a synchronous handler, because it works in pages", async () => {
     let refusal: unknown;

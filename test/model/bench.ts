@@ -37,7 +37,7 @@ export class Bench {
       receive: {
         sync: (payload, delivery) => {
           const entry = this.#enter(payload, delivery);
-          this.#act(self, entry, true);
+          this.#act(self, entry);
           return this.#finish(self, entry.step, delivery);
         },
         async: async (payload, delivery) => {
@@ -47,7 +47,7 @@ export class Bench {
         },
         lazy: (payload, delivery) => {
           const entry = this.#enter(payload, delivery);
-          this.#act(self, entry, false);
+          this.#act(self, entry);
           return this.#finishLater(self, entry.step, delivery);
         },
       },
@@ -192,29 +192,25 @@ export class Bench {
     return entry;
   }
 
-  #act(self: ScriptedActor, entry: Entry, hasKeys: boolean): void {
+  #act(self: ScriptedActor, entry: Entry): void {
     if (entry.step.do === "crash") return;
-    for (const index of this.specs.get(entry.label)?.acts.keys() ?? [])
-      this.#actOne(self, entry, index, hasKeys);
+    for (const index of this.specs.get(entry.label)?.acts.keys() ?? []) this.#actOne(self, entry, index);
   }
 
   async #actLater(self: ScriptedActor, entry: Entry): Promise<void> {
     if (entry.step.do === "crash") return;
     for (const index of this.specs.get(entry.label)?.acts.keys() ?? []) {
-      this.#actOne(self, entry, index, true);
+      this.#actOne(self, entry, index);
       await Promise.resolve();
     }
   }
 
-  /** @param hasKeys a plain function that answers a promise is told ids that its commit may not keep */
-  #actOne(self: ScriptedActor, entry: Entry, index: number, hasKeys: boolean): void {
+  #actOne(self: ScriptedActor, entry: Entry, index: number): void {
     const act = this.specs.get(entry.label)?.acts[index];
     switch (act?.act) {
       case "send": {
-        const { key: _, ...keyless } = act.spec;
-        const spec = hasKeys ? act.spec : keyless;
-        const label = this.label(spec);
-        const id = this.send(self, label, spec);
+        const label = this.label(act.spec);
+        const id = this.send(self, label, act.spec);
         entry.acts.push({ answer: id, id, label });
         return;
       }

@@ -124,8 +124,21 @@ function apply(model: Model, specs: ReadonlyMap<number, Spec>, message: Message,
           specs.get(done.label ?? 0) ?? act.spec,
           model.now,
         );
-        if (isSync) expectSame(where, done.answer, model.accept(child, act.spec.ifPending, message));
-        else buffer.push({ message: child, ifPending: act.spec.ifPending });
+        const { key } = child;
+        const held = buffer.findIndex((sent) => key !== null && isOfKey(sent.message, child.kind, key));
+        if (act.spec.ifPending === "replace") {
+          if (held >= 0) buffer.splice(held, 1);
+        } else {
+          const holder = key === null ? undefined : model.holder(child.kind, key);
+          const waiting = holder === undefined || holder.id === message.id ? undefined : holder.id;
+          const kept = buffer[held]?.message.id ?? waiting;
+          if (kept !== undefined) {
+            expectSame(where, done.answer, kept);
+            break;
+          }
+        }
+        expectSame(where, done.answer, child.id);
+        buffer.push({ message: child, ifPending: act.spec.ifPending });
         break;
       }
       case "cancel": {
@@ -157,6 +170,10 @@ function apply(model: Model, specs: ReadonlyMap<number, Spec>, message: Message,
   if (step.do === "retryAfter") model.fail(original, "threw", step.ms);
   if (step.do === "reject") model.fail(original, "rejected");
   if (step.do === "hang") model.fail(original, isSync ? "threw" : "timedOut");
+}
+
+function isOfKey(message: Message, kind: Message["kind"], key: string): boolean {
+  return message.kind === kind && message.key === key;
 }
 
 function nameOf({ label, id }: Message): string {
