@@ -21,6 +21,7 @@ export type MailboxErrorCode =
   | "mailbox_full"
   | "misconfigured"
   | "newer_schema"
+  | "no_mailbox"
   | "no_reply_address"
   | "not_sqlite"
   | "outbox_full"
@@ -32,7 +33,8 @@ export type MailboxErrorCode =
   | "unknown_type"
   | "unreachable"
   | "unreadable_row"
-  | "unsupported_call";
+  | "unsupported_call"
+  | "unsupported_version";
 
 /** The base class of all refusals. Its message says what was wrong, what was expected and what to do. */
 export abstract class MailboxError extends Error {
@@ -213,10 +215,22 @@ export class UnreadableRowError extends MailboxError {
   readonly code = "unreadable_row";
 }
 
-/** A call of another version, or one that is not of the form that `ref` makes. */
+/** A call that is not of the form that `ref` makes, or an answer that no mailbox gives. */
 export class UnsupportedCallError extends MailboxError {
   override readonly name: string = "UnsupportedCallError";
   readonly code = "unsupported_call";
+}
+
+/** A call that needs more of its receiver than the code there knows yet. Nothing was done. */
+export class UnsupportedVersionError extends MailboxError {
+  override readonly name: string = "UnsupportedVersionError";
+  readonly code = "unsupported_version";
+}
+
+/** The class behind a namespace is no actor: it has no `mailboxCall`. Nothing was done. */
+export class NoMailboxError extends MailboxError {
+  override readonly name: string = "NoMailboxError";
+  readonly code = "no_mailbox";
 }
 
 /**
@@ -247,6 +261,7 @@ const classes: Readonly<Record<MailboxErrorCode, MailboxErrorClass>> = {
   mailbox_full: MailboxFullError,
   misconfigured: MisconfiguredError,
   newer_schema: NewerSchemaError,
+  no_mailbox: NoMailboxError,
   no_reply_address: NoReplyAddressError,
   not_sqlite: NotSqliteError,
   outbox_full: OutboxFullError,
@@ -259,7 +274,20 @@ const classes: Readonly<Record<MailboxErrorCode, MailboxErrorClass>> = {
   unreachable: UnreachableError,
   unreadable_row: UnreadableRowError,
   unsupported_call: UnsupportedCallError,
+  unsupported_version: UnsupportedVersionError,
 };
+
+/** Refusals that say nothing of the call: another version of the receiver's code, or other settings, may take it. */
+const notYet: ReadonlySet<MailboxErrorCode> = new Set([
+  "misconfigured",
+  "newer_schema",
+  "unsupported_version",
+]);
+
+/** Whether a refusal is none for good: a ref asks again for a while, and an outbox waits. */
+export function isNotYet({ code }: MailboxError): boolean {
+  return notYet.has(code);
+}
 
 /** Rebuilds, in the caller's isolate, a refusal that travelled as data. */
 export function errorFromCode(code: string, message: string): MailboxError {

@@ -28,6 +28,7 @@ export {
   AttemptFullError,
   AttemptTimedOutError,
   RefusedInHandlerError,
+  NoMailboxError,
   NoReplyAddressError,
   UnknownNamespaceError,
   MisconfiguredError,
@@ -36,6 +37,7 @@ export {
   UnreachableError,
   UnreadableRowError,
   UnsupportedCallError,
+  UnsupportedVersionError,
   NonRetryableError,
   type MailboxErrorCode,
 } from "./errors.ts";

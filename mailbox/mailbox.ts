@@ -3,6 +3,7 @@
 import { type AnyNamespace, checkTarget, formatAddress, isSelf, type RefOptions } from "./outbox/address.ts";
 import { answerCall } from "./verbs/serve.ts";
 import { now as clockNow } from "./time/clock.ts";
+import { NO_CLASS } from "./message/from.ts";
 import { type DeadLetter, readable, storedLetter } from "./message/letter.ts";
 import { Engine } from "./verbs/submit.ts";
 import type { Recurrence } from "./lifecycle/recurrence.ts";
@@ -54,9 +55,11 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     ctx: DurableObjectState,
     env: unknown,
     options: MailboxOptions<M> | (() => MailboxOptions<M>),
-    className = "DurableObject",
+    className: string = NO_CLASS,
   ) {
-    const engine = new Engine(ctx, env, className, typeof options === "function" ? options : () => options);
+    // The class that a mixin returns has an empty name.
+    const known = className === "" ? NO_CLASS : className;
+    const engine = new Engine(ctx, env, known, typeof options === "function" ? options : () => options);
     this.#engine = engine;
     const sends = makeSends<M, "sync">({
       one: (make) => {

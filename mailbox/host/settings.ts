@@ -7,6 +7,7 @@ import type { Delivery } from "./delivery.ts";
 import { MailboxError, MisconfiguredError } from "../errors.ts";
 import type { MailboxEvent } from "./events.ts";
 import { checkNames, type Names } from "../input.ts";
+import { MAX_OUTBOX_AGE_MS } from "../message/wire.ts";
 import { SMALLEST_INTERVAL_MS } from "../time/rule.ts";
 import { type Handler, parseReceive, type Receive } from "./handlers.ts";
 import { type Policy, POLICY_NAMES, parsePolicy, type StoredPolicy } from "../message/policy.ts";
@@ -32,7 +33,7 @@ export interface Settings {
   /** The smallest interval that `sendEvery` accepts, 100 ms or more. @default "1 second" */
   readonly minInterval?: Duration;
   readonly outbox?: {
-    /** A message that its target could not be given in this time becomes a dead letter. @default "7 days" */
+    /** A message that its target could not be given in this time becomes a dead letter; at most 30 days. @default "7 days" */
     readonly maxAge?: Duration;
     /** The most messages that wait for one target: 1 to 100,000. @default 100_000 */
     readonly maxRows?: number;
@@ -175,10 +176,11 @@ function parseConfig(className: string, options: MailboxOptions<never>): Config 
       SMALLEST_INTERVAL_MS,
       "settings.minInterval",
     ),
-    outboxMaxAgeMs: atLeast(
+    outboxMaxAgeMs: integer(
       parseDuration(outbox?.maxAge ?? "7 days", "settings.outbox.maxAge"),
+      "settings.outbox.maxAge, in milliseconds,",
       1,
-      "settings.outbox.maxAge",
+      MAX_OUTBOX_AGE_MS,
     ),
     outboxMaxRows: integer(
       outbox?.maxRows ?? OUTBOX_LIMIT_ROWS,

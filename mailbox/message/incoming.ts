@@ -1,20 +1,26 @@
 // The edge: what comes by RPC is parsed here, field by field, before anything believes it. The
 // sender's isolate has checked it too; this side does not rely on that.
+//
+// A field of a message that this version does not know is an option of a later one. Without it the message
+// would be another, so it is refused as "not yet", and with it all that came in the same call.
 
 import { now as clockNow } from "../time/clock.ts";
 import { byteLength } from "../payload/codec.ts";
-import type { Accepting, Declaration, EnvelopeOptions, From, IfPending } from "./envelope.ts";
+import type { Accepting, Declaration, EnvelopeOptions, IfPending } from "./envelope.ts";
 import {
   InvalidMomentError,
-  InvalidOptionError,
   PayloadTooLargeError,
   UnsupportedCallError,
+  UnsupportedVersionError,
 } from "../errors.ts";
+import { isFields } from "../json.ts";
 import { parseId, recurrenceId } from "./id.ts";
+import { type Names, quote } from "../input.ts";
 import { checkKey, checkTypeName } from "./check.ts";
-import type { Batch } from "./wire.ts";
-import { type Every, parseEvery } from "../time/rule.ts";
-import { receivedPolicy, type StoredPolicy } from "./policy.ts";
+import { isTextUpTo, NO_CLASS, readFrom, SENDER_UNITS } from "./from.ts";
+import { type Batch, MAX_OUTBOX_AGE_MS } from "./wire.ts";
+import { type Every, type Missed, parseEvery } from "../time/rule.ts";
+import { type GrowingBackoff, receivedPolicy, type StoredPolicy } from "./policy.ts";
 import { MAX_AHEAD_MS } from "../time/duration.ts";
 
 /** What this mailbox takes at most. */
@@ -34,6 +40,43 @@ export interface UncheckedBatch extends Omit<Batch, "messages"> {
 
 const BATCH_MESSAGES = 1_000;
 const ID_UNITS = 2_048;
+/** No sender is remembered for longer: twice as long as any outbox repeats what it has sent. */
+const KEEP_MS = 2 * MAX_OUTBOX_AGE_MS;
+
+const MESSAGE: Names<Omit<Accepting, "moved"> & { n: number }> = {
+  n: true,
+  id: true,
+  due: true,
+  type: true,
+  payload: true,
+  key: true,
+  ifPending: true,
+  options: true,
+  immediate: true,
+  declaration: true,
+};
+const OPTIONS: Names<Pick<EnvelopeOptions, "policy" | "expiresAt" | "from">> = {
+  policy: true,
+  expiresAt: true,
+  from: true,
+};
+const POLICY: Names<StoredPolicy> = { maxAttempts: true, backoff: true, timeoutMs: true };
+const BACKOFF: Names<GrowingBackoff> = {
+  initialMs: true,
+  factor: true,
+  maxMs: true,
+  jitter: true,
+};
+const DECLARATION: Names<Declaration> = {
+  key: true,
+  every: true,
+  startAt: true,
+  until: true,
+  times: true,
+  missed: true,
+  policy: true,
+};
+const EVERY: Names<Extract<Every, object>> = { cron: true, timeZone: true };
 
 /** Parses a batch of another actor's outbox. @throws {UnsupportedCallError} */
 export function checkBatch(value: unknown): UncheckedBatch {
@@ -47,12 +90,13 @@ export function checkBatch(value: unknown): UncheckedBatch {
     before = number;
     return { n: number, id: text(id, ID_UNITS, "the id of a message"), content: message };
   });
+  const name = text(sender, SENDER_UNITS, "the sender");
   return {
-    sender: text(sender, 128, "the sender"),
+    sender: name,
     epoch: text(epoch, 64, "the epoch"),
     confirmed: confirmed === null || confirmed === undefined ? null : checkConfirmed(confirmed),
-    keepMs: Math.ceil(within(keepMs, 1, MAX_AHEAD_MS * 2, "keepMs")),
-    from: checkFrom(from),
+    keepMs: Math.min(KEEP_MS, Math.ceil(within(keepMs, 1, MAX_AHEAD_MS * 2, "keepMs"))),
+    from: readFrom(from) ?? { id: name, className: NO_CLASS },
     messages: parsed,
   };
 }
@@ -67,7 +111,7 @@ function checkConfirmed(value: unknown): { n: number; id: string } {
 
 /** Parses a message that another isolate sends. @throws typed errors that name the field */
 export function checkIncoming(limits: Limits, value: unknown): Accepting {
-  const message: Partial<Record<keyof Accepting, unknown>> = record(value, "a message");
+  const message: Partial<Record<keyof Accepting, unknown>> = known(value, MESSAGE, "a message");
   const { id, due, type, payload, key, ifPending, options, immediate, declaration } = message;
   if (declaration !== undefined) return checkDeclaration(limits, message, declaration);
   const named = typeof id === "string" ? parseId(id) : undefined;
@@ -79,9 +123,6 @@ export function checkIncoming(limits: Limits, value: unknown): Accepting {
   }
   if (typeof payload !== "string") throw malformed("its payload is not text");
   checkSize(limits, payload);
-  if (ifPending !== undefined && ifPending !== "keep" && ifPending !== "replace") {
-    throw new InvalidOptionError('ifPending is neither "keep" nor "replace".');
-  }
   return {
     id,
     due,
@@ -90,7 +131,9 @@ export function checkIncoming(limits: Limits, value: unknown): Accepting {
     immediate: immediate === true,
     ...(named.dueAt === due ? {} : { moved: true as const }),
     ...(key === undefined ? {} : { key: checkKey(key) }),
-    ...(ifPending === undefined ? {} : { ifPending: ifPending satisfies IfPending }),
+    ...(ifPending === undefined
+      ? {}
+      : { ifPending: oneOf<IfPending>(ifPending, ["keep", "replace"], "ifPending") }),
     ...(options === undefined ? {} : { options: checkOptions(options) }),
   };
 }
@@ -101,24 +144,23 @@ function checkDeclaration(
   value: unknown,
 ): Accepting {
   const { key, every, startAt, until, times, missed, policy }: Partial<Record<keyof Declaration, unknown>> =
-    record(value, "its declaration");
+    known(value, DECLARATION, "its declaration");
   const checkedType = checkTypeName(type);
   const checkedKey = key === "" ? "" : checkKey(key);
   if (id !== recurrenceId(checkedType, checkedKey)) throw malformed("its id is not that of its recurrence");
-  if (missed !== "latest" && missed !== "skip" && missed !== "all")
-    throw malformed("missed is out of its range");
   if (typeof payload !== "string") throw malformed("its payload is not text");
   checkSize(limits, payload);
   const declaration: Declaration = {
     key: checkedKey,
     // ruleOf parses it, whatever it is.
     every: every as Every,
-    missed,
+    missed: oneOf<Missed>(missed, ["latest", "skip", "all"], "missed"),
     ...(startAt === undefined ? {} : { startAt: moment(startAt, "startAt") }),
     ...(until === undefined ? {} : { until: moment(until, "until") }),
     ...(times === undefined ? {} : { times: whole(times, 1, Number.MAX_SAFE_INTEGER, "times") }),
     ...(policy === undefined ? {} : { policy: checkPolicy(policy) }),
   };
+  if (isFields(every)) known(every, EVERY, "its rule");
   parseEvery(every, { now: clockNow(), minIntervalMs: limits.minIntervalMs, startAt: declaration.startAt });
   return {
     id,
@@ -144,31 +186,47 @@ export function checkSize({ maxPayloadBytes }: Pick<Limits, "maxPayloadBytes">, 
 }
 
 function checkOptions(value: unknown): EnvelopeOptions {
-  const { policy, expiresAt, from }: Partial<Record<keyof EnvelopeOptions, unknown>> = record(
+  const { policy, expiresAt, from }: Partial<Record<keyof EnvelopeOptions, unknown>> = known(
     value,
+    OPTIONS,
     "its options",
   );
+  const sender = readFrom(from);
   return {
     ...(policy === undefined ? {} : { policy: checkPolicy(policy) }),
     ...(expiresAt === undefined ? {} : { expiresAt: moment(expiresAt, "expires") }),
-    ...(from === undefined ? {} : { from: checkFrom(from) }),
+    ...(sender === undefined ? {} : { from: sender }),
   };
 }
 
 function checkPolicy(value: unknown): StoredPolicy {
+  const { backoff } = known(value, POLICY, "its policy");
+  if (isFields(backoff)) known(backoff, BACKOFF, "its backoff");
   const policy = receivedPolicy(value);
   if (policy === undefined) throw malformed("its policy is none, or out of its range");
   return policy;
 }
 
-/** Who sent it, by the sender's own account. */
-function checkFrom(value: unknown): From {
-  const { id, name, className }: Partial<Record<keyof From, unknown>> = record(value, "its sender");
-  return {
-    id: text(id, 128, "the id of its sender"),
-    className: text(className, 256, "the class of its sender"),
-    ...(name === undefined ? {} : { name: text(name, 1024, "the name of its sender") }),
-  };
+/** An object all of whose fields are known. @throws {UnsupportedVersionError} for a field of a later version */
+function known(value: unknown, names: object, what: string): Record<string, unknown> {
+  const fields = record(value, what);
+  for (const name of Object.keys(fields)) {
+    if (!Object.hasOwn(names, name)) throw later(`${what} has the field ${quote(name)}`);
+  }
+  return fields;
+}
+
+/** One of a few words. Another word may be one of a later version; what is no text is of none. */
+function oneOf<W extends string>(value: unknown, words: readonly W[], what: string): W {
+  const word = words.find((candidate) => candidate === value);
+  if (word !== undefined) return word;
+  throw typeof value === "string" ? later(`${what} is ${quote(value)}`) : malformed(`${what} is no text`);
+}
+
+function later(what: string): UnsupportedVersionError {
+  return new UnsupportedVersionError(
+    `mailboxCall was given a message that it does not know how to keep: ${what}; deploy the receiving Worker.`,
+  );
 }
 
 function record(value: unknown, what: string): Record<string, unknown> {
@@ -178,8 +236,7 @@ function record(value: unknown, what: string): Record<string, unknown> {
 }
 
 function text(value: unknown, units: number, what: string): string {
-  if (typeof value !== "string" || value === "" || value.length > units)
-    throw malformed(`${what} is no text of 1 to ${units} characters`);
+  if (!isTextUpTo(value, units)) throw malformed(`${what} is no text of 1 to ${units} characters`);
   return value.toWellFormed();
 }
 

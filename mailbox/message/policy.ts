@@ -38,7 +38,7 @@ const BACKOFF_NAMES: Names<Backoff> = { initial: true, factor: true, max: true, 
 /** Waits that are written out, of which the last repeats; or waits that grow. */
 type ResolvedBackoff = readonly number[] | GrowingBackoff;
 
-interface GrowingBackoff {
+export interface GrowingBackoff {
   readonly initialMs: number;
   readonly factor: number;
   readonly maxMs: number;

@@ -1,11 +1,29 @@
-// What actors say to one another and what refs say to actors: one string there, one back. Versioned,
-// because old and new code talk to each other during every deploy, so fields are only ever added.
-// A string, because then the whole RPC surface is one method whose argument is parsed, not trusted.
+// What actors say to one another and what refs say to actors: one string there, one back. A string,
+// because then the whole RPC surface is one method whose argument is parsed, not trusted.
+//
+// Old and new code talk to each other during every deploy, in both directions. So a call says beside the
+// version of who makes it the least one that its receiver must know, and a receiver answers all from a floor
+// up to its own, in the caller's form. Fields of a call and of a batch that are not needed are ignored; of a
+// message none is, because it would be an option that is dropped in silence. What a receiver does not
+// speak yet is refused as "not yet", in whatever code: the caller asks again, and enqueues nothing meanwhile.
 
 import type { Accepting, From } from "./envelope.ts";
-import { errorFromCode, MailboxError, UnsupportedCallError } from "../errors.ts";
+import {
+  errorFromCode,
+  isNotYet,
+  MailboxError,
+  UnsupportedCallError,
+  UnsupportedVersionError,
+} from "../errors.ts";
+import { type Fields, isFields, readColumn } from "../json.ts";
 
 const VERSION = 1;
+/** The oldest version that is still answered. */
+const FLOOR = 1;
+/** The least version that a receiver of our calls must know. */
+const NEEDED = 1;
+/** No outbox repeats what it has sent for longer. */
+export const MAX_OUTBOX_AGE_MS: number = 30 * 24 * 60 * 60 * 1000;
 /** What a call may be long: the longest that a ref makes, with room for the escapes of text within text. */
 const CALL_UNITS = 24 * 1024 * 1024;
 /** What is kept of what another actor says of itself. */
@@ -25,23 +43,35 @@ export interface Batch {
   readonly messages: readonly (Accepting & { readonly n: number })[];
 }
 
+/** A message that its receiver never takes, and why. */
+export interface RefusedMessage {
+  readonly n: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 export type BatchAnswer =
-  /** All up to this number are in the mailbox, now or before, but those refused. `full`: there was no room for the rest. */
+  /**
+   * All up to `upTo` are in the mailbox, now or before. Those directly behind it that are named in `refused`
+   * never will be; what is behind them was not looked at. `full`: there was no room for the rest.
+   */
   | {
       readonly kind: "taken";
       readonly upTo: number;
       readonly full: boolean;
-      readonly refused: readonly { readonly n: number; readonly code: string; readonly message: string }[];
+      readonly refused: readonly RefusedMessage[];
     }
   /** The number is known with another id: the sender was put back to an earlier moment. */
   | { readonly kind: "fork" }
-  | { readonly kind: "refused"; readonly message: string };
+  /** Nothing was taken of it, for a reason that is not its own. */
+  | { readonly kind: "refused"; readonly error: { readonly name: string; readonly message: string } };
 
 /** A call, as a ref makes it. Arguments of verbs are the codec's text, so that moments and payloads keep their types. */
-type Call =
-  | { readonly v: number; readonly verb: "deliver"; readonly batch: Batch }
-  | { readonly v: number; readonly verb: "accept"; readonly messages: readonly Accepting[] }
-  | { readonly v: number; readonly verb: string; readonly args: string };
+type Call = { readonly v: number; readonly min: number } & (
+  | { readonly verb: "deliver"; readonly batch: Batch }
+  | { readonly verb: "accept"; readonly messages: readonly Accepting[] }
+  | { readonly verb: string; readonly args: string }
+);
 
 /** A call, as it came: nothing of it is believed but that it has a verb. */
 export interface UncheckedCall {
@@ -53,35 +83,56 @@ export interface UncheckedCall {
 
 type Answer =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly code: string; readonly message: string };
+  | { readonly ok: false; readonly code: string; readonly message: string; readonly notYet?: true };
+
+/** An answer, read: a value, or a refusal, which is the typed error that it was. */
+export type Reply =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "refusal"; readonly error: MailboxError; readonly isNotYet: boolean };
+
+const OURS = { v: VERSION, min: NEEDED } as const;
 
 export function formatBatch(batch: Batch): string {
-  return JSON.stringify({ v: VERSION, verb: "deliver", batch } satisfies Call);
+  return JSON.stringify({ ...OURS, verb: "deliver", batch } satisfies Call);
 }
 
 export function formatAccept(messages: readonly Accepting[]): string {
-  return JSON.stringify({ v: VERSION, verb: "accept", messages } satisfies Call);
+  return JSON.stringify({ ...OURS, verb: "accept", messages } satisfies Call);
 }
 
 export function formatVerb(verb: string, args: string): string {
-  return JSON.stringify({ v: VERSION, verb, args } satisfies Call);
+  return JSON.stringify({ ...OURS, verb, args } satisfies Call);
 }
 
-/** Reads a call. @throws {UnsupportedCallError} for what is not of this form or of a newer version */
+/**
+ * Reads a call.
+ *
+ * @throws {UnsupportedCallError} for what is not of this form
+ * @throws {UnsupportedVersionError} for what needs another version
+ */
 export function parseCall(text: unknown): UncheckedCall {
   const call = typeof text === "string" && text.length <= CALL_UNITS ? parseObject(text) : undefined;
-  const { v, verb, batch, messages, args } = call ?? {};
-  if (typeof verb !== "string") {
+  const { v, min = v, verb, batch, messages, args } = call ?? {};
+  if (typeof verb !== "string" || !isVersion(v) || !isVersion(min)) {
     throw new UnsupportedCallError(
       "mailboxCall was given something that no ref makes; call actors through ref(…).",
     );
   }
-  if (v !== VERSION) {
-    throw new UnsupportedCallError(
-      `mailboxCall speaks version ${VERSION}, and was called in ${typeof v === "number" ? `version ${v}` : "none"}; deploy the receiving Worker before the calling one.`,
+  if (min > VERSION) {
+    throw new UnsupportedVersionError(
+      `mailboxCall speaks version ${VERSION}, and the call needs version ${min}; deploy the receiving Worker.`,
+    );
+  }
+  if (v < FLOOR) {
+    throw new UnsupportedVersionError(
+      `mailboxCall speaks versions from ${FLOOR} on, and was called in version ${v}; deploy the calling Worker.`,
     );
   }
   return { verb: verb.slice(0, CODE_UNITS), batch, messages, args };
+}
+
+function isVersion(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) > 0;
 }
 
 /** Runs a call and formats what it answers. Refusals travel as data; anything else is the platform's and is thrown. */
@@ -91,59 +142,65 @@ export async function answering(run: () => unknown): Promise<string> {
     return JSON.stringify({ ok: true, value: value === undefined ? null : value } satisfies Answer);
   } catch (error) {
     if (!(error instanceof MailboxError)) throw error;
-    return JSON.stringify({ ok: false, code: error.code, message: error.message } satisfies Answer);
+    const { code, message } = error;
+    return JSON.stringify({
+      ok: false,
+      code,
+      message,
+      ...(isNotYet(error) ? { notYet: true } : {}),
+    } satisfies Answer);
   }
 }
 
-/** The value of an answer. @throws the refusal, as the typed error that it was */
-export function valueOf(text: unknown): unknown {
+/** Reads an answer. One that is not of this library is a refusal too. */
+export function parseReply(text: unknown): Reply {
   const answer = typeof text === "string" ? parseObject(text) : undefined;
-  if (answer?.["ok"] === true) return answer["value"];
-  if (answer?.["ok"] !== false)
-    throw new UnsupportedCallError("The actor gave an answer that is not of this library.");
-  throw errorFromCode(textOf(answer["code"], CODE_UNITS), textOf(answer["message"], REFUSAL_UNITS));
+  if (answer?.["ok"] === true) return { kind: "value", value: answer["value"] };
+  if (answer?.["ok"] !== false) {
+    const error = new UnsupportedCallError("The actor gave an answer that is not of this library.");
+    return { kind: "refusal", error, isNotYet: false };
+  }
+  const error = errorFromCode(textOf(answer["code"], CODE_UNITS), textOf(answer["message"], REFUSAL_UNITS));
+  // Whoever refuses says so itself: newer code may have reasons that this one does not know.
+  return { kind: "refusal", error, isNotYet: answer["notYet"] === true };
 }
 
-/** The answer to a batch. A refusal of the whole is an answer too, and so is nonsense. */
-export function parseAnswer(text: unknown): BatchAnswer {
-  let value: unknown;
-  try {
-    value = valueOf(text);
-  } catch (error) {
-    const refusal = error instanceof MailboxError ? `${error.code}: ${error.message}` : String(error);
-    return { kind: "refused", message: textOf(refusal, MESSAGE_UNITS) };
+/** Reads the answer to a batch. A refusal of the whole is an answer too, and so is nonsense. */
+export function parseBatchAnswer(text: unknown): BatchAnswer {
+  const reply = parseReply(text);
+  if (reply.kind === "refusal") {
+    const { name, message } = reply.error;
+    return { kind: "refused", error: { name, message: message.slice(0, MESSAGE_UNITS) } };
   }
-  const answer = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  const { kind, upTo, full, refused } = answer;
+  const { kind, upTo, full, refused } = fieldsOf(reply.value);
   if (kind === "fork") return { kind };
-  if (kind !== "taken" || typeof upTo !== "number") {
-    return { kind: "refused", message: "The answer to the batch is not of this library." };
+  if (kind !== "taken" || !isNumberOfRow(upTo)) {
+    const message = "The answer to the batch is not of this library.";
+    return { kind: "refused", error: { name: "UnsupportedCallError", message } };
   }
   return {
     kind,
     upTo,
     full: full === true,
     refused: (Array.isArray(refused) ? refused : []).map((one: unknown) => {
-      const { n, code, message } = (typeof one === "object" && one !== null ? one : {}) as Record<
-        string,
-        unknown
-      >;
+      const { n, code, message } = fieldsOf(one);
       return { n: Number(n), code: textOf(code, CODE_UNITS), message: textOf(message, MESSAGE_UNITS) };
     }),
   };
+}
+
+function isNumberOfRow(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function fieldsOf(value: unknown): Fields {
+  return isFields(value) ? value : {};
 }
 
 function textOf(value: unknown, length: number): string {
   return typeof value === "string" ? value.slice(0, length) : "";
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+function parseObject(text: string): Fields | undefined {
+  return readColumn(text, isFields);
 }

@@ -12,11 +12,12 @@ import type { Core } from "../host/context.ts";
 import { addToHistory, lostOptions, unreadable } from "../message/columns.ts";
 import { insertLetter } from "../lifecycle/die.ts";
 import { type Accepting, type AttemptRecord, type StoredError } from "../message/envelope.ts";
+import { fromOf } from "../message/from.ts";
 import { storedError } from "../message/thrown.ts";
 import { UnreachableError } from "../errors.ts";
 import { errorFingerprint } from "../message/fingerprint.ts";
 import { acceptingOf, type Outbox, readOutboxOptions } from "./outbox.ts";
-import { type Batch, type BatchAnswer, formatBatch, parseAnswer } from "../message/wire.ts";
+import { type Batch, type BatchAnswer, formatBatch, parseBatchAnswer } from "../message/wire.ts";
 import { newEpoch } from "../store/schema.ts";
 import type { OutboxRow, TargetRow } from "../store/outbox.ts";
 
@@ -26,6 +27,7 @@ const CALL_TIMEOUT_MS = 15_000;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 5 * 60 * 1000;
 const BACKOFF_OVERLOADED_MS = 30_000;
+const FULL = "The mailbox is full.";
 
 /** A batch that goes, and its route as it was written down. */
 export interface Sent {
@@ -55,26 +57,27 @@ export class Carrier {
       return undefined;
     }
     const inDoubt = before.batch_n === null ? [] : core.outbox.upTo(target, before.batch_n);
-    const age = before.first_try === null ? 0 : now - before.first_try;
-    if (inDoubt.length > 0 && age > core.config.outboxMaxAgeMs) {
-      this.#giveUp(before, inDoubt);
-      return undefined;
-    }
     // Rows in doubt go again, all of them and no others: the receiver may have taken them.
-    const isRepeat = inDoubt.length > 0;
-    const rows = isRepeat ? inDoubt : core.outbox.batch(target, BATCH_MESSAGES, BATCH_UNITS);
+    const rows = inDoubt.length > 0 ? inDoubt : core.outbox.batch(target, BATCH_MESSAGES, BATCH_UNITS);
     const last = rows.at(-1);
     if (last === undefined) {
       this.#outbox.put(settled(before, now));
       return undefined;
     }
-    const tries = isRepeat ? before.tries + 1 : 1;
+    // Tries of a batch whose rows are gone are none of these.
+    const isAgain = before.tries > 0 && (inDoubt.length > 0 || before.batch_n === null);
+    const firstTry = isAgain ? (before.first_try ?? now) : now;
+    if (now - firstTry > core.config.outboxMaxAgeMs) {
+      this.#giveUp(before, rows);
+      return undefined;
+    }
+    const tries = isAgain ? before.tries + 1 : 1;
     const state: TargetRow = {
       ...before,
       epoch: before.epoch ?? newEpoch(),
       last_n: Math.max(before.last_n, last.n),
       batch_n: last.n,
-      first_try: isRepeat ? (before.first_try ?? now) : now,
+      first_try: firstTry,
       // Counted before it is sent: whoever finds this row after a crash knows that the batch may be out.
       tries,
       next_try: now + backoff(tries, false),
@@ -86,7 +89,7 @@ export class Carrier {
   /** Calls the target. Rejects with what it threw, or when it does not answer. */
   async call(stub: MailboxStub, { rows, state }: Sent): Promise<Answered> {
     const call = stub.mailboxCall(formatBatch(this.#batch(rows, state)));
-    return { answer: parseAnswer(await withTimeout(call, state.target)) };
+    return { answer: parseBatchAnswer(await withTimeout(call, state.target)) };
   }
 
   /** Writes what follows from the answer, unless the route has become another one meanwhile. */
@@ -100,7 +103,7 @@ export class Carrier {
     // All storage was deleted, or put back: what was sent then is not what is here.
     if (!isSame) return;
     if ("answer" in answered) this.#answered(present, rows, answered.answer);
-    else this.#failed(present, answered.error);
+    else this.#failed(present, storedError(answered.error), isOverloaded(answered.error));
   }
 
   #batch(rows: readonly OutboxRow[], state: TargetRow): Batch {
@@ -111,7 +114,7 @@ export class Carrier {
       epoch: state.epoch ?? "",
       confirmed: state.confirmed_n === 0 ? null : { n: state.confirmed_n, id: state.confirmed_id ?? "" },
       keepMs: this.#core.config.outboxMaxAgeMs * 2,
-      from: { id: ctx.id.toString(), className, ...(name === undefined ? {} : { name }) },
+      from: fromOf({ id: ctx.id.toString(), className, ...(name === undefined ? {} : { name }) }),
       messages: rows.map((row) => ({ ...this.#message(row), n: row.n })),
     };
   }
@@ -128,23 +131,15 @@ export class Carrier {
   }
 
   #answered(state: TargetRow, rows: readonly OutboxRow[], answer: BatchAnswer): void {
-    const now = clockNow();
     switch (answer.kind) {
       case "taken":
-        this.#taken(state, rows, answer, now);
+        this.#taken(state, rows, answer);
         return;
       case "fork":
-        // This object was put back to an earlier moment: its numbers have been used for other messages.
-        this.#core.raise({ event: "outboxForked", target: readableAddress(state.target) });
-        this.#outbox.put({
-          ...settled(state, now),
-          epoch: newEpoch(),
-          confirmed_n: 0,
-          confirmed_id: null,
-        });
+        this.#forked(state);
         return;
       case "refused":
-        this.#retry(state, now + backoff(state.tries, false), answer.message);
+        this.#failed(state, answer.error);
         return;
     }
   }
@@ -153,42 +148,57 @@ export class Carrier {
     state: TargetRow,
     rows: readonly OutboxRow[],
     answer: Extract<BatchAnswer, { kind: "taken" }>,
-    now: number,
   ): void {
     const taken = rows.filter((row) => row.n <= answer.upTo);
-    const last = taken.at(-1);
+    const refusals = new Map(answer.refused.map((refusal) => [refusal.n, refusal]));
+    const confirmed = taken.at(-1);
+    let last = confirmed;
+    // Directly behind what was taken: what is behind that was not looked at.
+    for (const row of rows.slice(taken.length)) {
+      const refusal = refusals.get(row.n);
+      if (refusal === undefined) break;
+      this.#bury(state, row, { name: refusal.code, message: refusal.message });
+      last = row;
+    }
     if (last === undefined) {
-      const reason = answer.full ? "The mailbox is full." : "The target took nothing.";
-      this.#retry(state, now + backoff(state.tries, false), reason);
+      const message = answer.full ? FULL : "The target took nothing.";
+      this.#failed(state, { name: "MailboxFullError", message });
       return;
     }
-    for (const { n, code, message } of answer.refused) {
-      const row = taken.find((candidate) => candidate.n === n);
-      if (row !== undefined) this.#bury(state, row, { name: code, message });
-    }
     // It has said what it has not taken, so nothing is in doubt any more.
+    const now = clockNow();
     this.#outbox.put(
       {
         ...settled(state, now),
-        confirmed_n: last.n,
-        confirmed_id: last.id,
-        ...(answer.full ? { next_try: now + BACKOFF_FIRST_MS, error: "The mailbox is full." } : {}),
+        ...(confirmed === undefined ? {} : { confirmed_n: confirmed.n, confirmed_id: confirmed.id }),
+        ...(answer.full ? { next_try: now + BACKOFF_FIRST_MS, error: FULL } : {}),
       },
       last.n,
     );
   }
 
-  #failed(state: TargetRow, error: unknown): void {
-    const isOverloaded =
-      typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
-    const stored = storedError(error);
+  /** This object was put back to an earlier moment: its numbers have been used for other messages. */
+  #forked(state: TargetRow): void {
+    // The numbers begin anew, so nothing is in doubt. But these rows were tried, and that is still counted.
+    const anew = { ...state, epoch: newEpoch(), confirmed_n: 0, confirmed_id: null, batch_n: null };
+    if (state.tries > 1 && state.confirmed_n === 0) {
+      // Of new numbers too, again and again: that is no answer, and no reason to ask without a pause.
+      this.#failed(anew, { name: "OutboxForkedError", message: "The target says fork to new numbers." });
+      return;
+    }
+    this.#core.raise({ event: "outboxForked", target: readableAddress(state.target) });
+    this.#outbox.put({ ...anew, tries: 1, next_try: clockNow(), error: null });
+  }
+
+  /** The target has nothing of the batch, or nobody knows: it goes again after a while. */
+  #failed(state: TargetRow, error: StoredError, isOverloaded = false): void {
     const nextAt = clockNow() + backoff(state.tries, isOverloaded);
-    this.#retry(state, nextAt, `${stored.name}: ${stored.message}`);
+    this.#retry(state, nextAt, `${error.name}: ${error.message}`);
     this.#core.raise({
       event: "outboxFailed",
       target: readableAddress(state.target),
       tries: state.tries,
-      error: stored,
+      error,
       nextAt,
     });
   }
@@ -211,9 +221,10 @@ export class Carrier {
     this.#outbox.put({ ...settled(state, clockNow()), error: state.error }, rows.at(-1)?.n ?? 0);
   }
 
-  /** Makes a row of the outbox a dead letter of this object. The row itself is deleted by the caller. */
+  /** Makes a row of the outbox a dead letter of this object, if it is still there: nobody may have destroyed it meanwhile. */
   #bury(state: TargetRow, row: OutboxRow, cause: StoredError): void {
     const core = this.#core;
+    if (!this.#outbox.take(row)) return;
     const now = clockNow();
     const startedAt = state.first_try ?? now;
     const options = readOutboxOptions(row.options);
@@ -255,6 +266,10 @@ function unreadableOptions({ options }: OutboxRow): StoredError {
 /** A route with nothing in doubt. When it was last heard of is in `next_try`, which is past. */
 function settled(state: TargetRow, now: number): TargetRow {
   return { ...state, batch_n: null, first_try: null, tries: 0, next_try: now, error: null };
+}
+
+function isOverloaded(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
 }
 
 function backoff(tries: number, isOverloaded: boolean): number {

@@ -1,70 +1,111 @@
 // The receiving half of the outbox. One row for each sender and epoch says how far it has come; rows
 // and mark move in one commit, so a batch that comes again, whole or in part, is skipped where it is known.
+//
+// The mark covers what was taken, and nothing else. A message that this mailbox never takes is refused by
+// its number, and again as often as it is asked for: a sender that lost the answer gets it once more.
 
 import { acceptFromOutbox } from "../lifecycle/accept.ts";
 import { now as clockNow } from "../time/clock.ts";
 import type { Core } from "../host/context.ts";
-import { MailboxError } from "../errors.ts";
+import { isNotYet, MailboxError } from "../errors.ts";
+import type { Accepting } from "../message/envelope.ts";
 import { sentOfId } from "../message/id.ts";
-import { checkBatch, checkIncoming, type UncheckedBatch } from "../message/incoming.ts";
-import type { BatchAnswer } from "../message/wire.ts";
+import { checkBatch, checkIncoming, type Limits, type UncheckedBatch } from "../message/incoming.ts";
+import type { BatchAnswer, RefusedMessage } from "../message/wire.ts";
+import type { SenderRow } from "../store/outbox.ts";
 
-/** Takes what is new of a batch, up to the room there is. */
+/** A message of a batch: to be taken, or never to be. */
+type Checked =
+  | { readonly n: number; readonly accepting: Accepting }
+  | { readonly n: number; readonly refusal: RefusedMessage };
+
+/**
+ * Takes what is new of a batch, up to the first message that is never to be taken, or to the room there is.
+ *
+ * @throws {UnsupportedVersionError} when something in it is of a later version: then nothing of it is taken
+ */
 export function takeBatch(core: Core, batch: unknown): BatchAnswer {
   const checked = checkBatch(batch);
   return core.commit(() => take(core, checked));
 }
 
 function take(core: Core, batch: UncheckedBatch): BatchAnswer {
+  // Settings that are wrong are none of the messages' fault: the whole batch waits for better ones.
+  const { config } = core;
   const now = clockNow();
   const known = core.outbox.sender(batch.sender, batch.epoch, now);
-  const first = batch.messages[0];
-  if (first === undefined) return { kind: "taken", upTo: known?.last_n ?? 0, full: false, refused: [] };
   const reached = known?.last_n ?? 0;
-  if (known !== undefined) {
-    // A number that we have with another id: the sender was put back, and uses its numbers again.
-    const same = batch.messages.find((message) => message.n === reached);
-    const isForked =
-      same !== undefined
-        ? same.id !== known.last_id
-        : batch.confirmed !== null && batch.confirmed.n === reached
-          ? batch.confirmed.id !== known.last_id
-          : first.n <= reached && (batch.messages.at(-1)?.n ?? 0) < reached;
-    if (isForked) return { kind: "fork" };
-  }
-  if (batch.confirmed !== null && batch.confirmed.n > reached && isRecent(batch.confirmed.id, batch, now)) {
+  if (known !== undefined && isForked(batch, known)) return { kind: "fork" };
+  if (isGap(batch, known, now)) {
     // This object was put back: what it had confirmed is gone from it, and from the sender too.
-    core.raise({ event: "outboxGap", sender: batch.sender, expected: batch.confirmed.n, received: reached });
+    const expected = batch.confirmed?.n ?? 0;
+    core.raise({ event: "outboxGap", sender: batch.sender, expected, received: reached });
   }
-  const { maxPending } = core.config;
-  let room = maxPending === Number.POSITIVE_INFINITY ? maxPending : maxPending - core.pendingCount();
-  let last: { n: number; id: string } | undefined;
+  const fresh = batch.messages
+    .filter(({ n }) => n > reached)
+    .map(({ n, content }) => check(config, n, content));
+  let room =
+    config.maxPending === Number.POSITIVE_INFINITY
+      ? config.maxPending
+      : config.maxPending - core.pendingCount();
+  let upTo = reached;
   let full = false;
-  const refused: { n: number; code: string; message: string }[] = [];
-  for (const message of batch.messages) {
-    if (message.n <= reached) continue;
-    if (room <= 0) {
-      full = true;
-      break;
+  const refused: RefusedMessage[] = [];
+  for (const one of fresh) {
+    if ("refusal" in one) {
+      refused.push(one.refusal);
+      continue;
     }
+    // What is behind a refusal comes in the next batch: the mark cannot be behind it and before it.
+    if (refused.length > 0) break;
+    full = room <= 0;
+    if (full) break;
+    const { n, accepting } = one;
     try {
-      const checked = checkIncoming(core.config, message.content);
-      acceptFromOutbox(core, { ...checked, options: { ...checked.options, from: batch.from } });
+      acceptFromOutbox(core, { ...accepting, options: { ...accepting.options, from: batch.from } });
       room -= 1;
+      upTo = n;
     } catch (error) {
-      // One message that this mailbox never takes must not hold up those behind it: its sender keeps it.
-      if (!(error instanceof MailboxError)) throw error;
-      refused.push({ n: message.n, code: error.code, message: error.message });
+      // A recurrence that no calendar can follow; nothing of it was written.
+      refused.push(refusalOf(n, error));
     }
-    last = { n: message.n, id: message.id };
   }
-  if (last !== undefined) {
-    core.outbox.putSender(batch.sender, batch.epoch, last.n, last.id, now + batch.keepMs);
+  const last = batch.messages.find(({ n }) => n === upTo);
+  if (upTo > reached && last !== undefined) {
+    core.outbox.putSender(batch.sender, batch.epoch, upTo, last.id, now + batch.keepMs);
   }
-  return { kind: "taken", upTo: last?.n ?? reached, full, refused };
+  return { kind: "taken", upTo, full, refused };
 }
 
-/** Whether the sender is surely remembered still, if it was not for a restore: what it sent is not old enough to forget. */
-function isRecent(id: string, { keepMs }: UncheckedBatch, now: number): boolean {
-  return (sentOfId(id) ?? now) > now - keepMs;
+function check(limits: Limits, n: number, content: unknown): Checked {
+  try {
+    return { n, accepting: checkIncoming(limits, content) };
+  } catch (error) {
+    return { n, refusal: refusalOf(n, error) };
+  }
+}
+
+/** One message that is never taken must not hold up the others. @throws what is no refusal of this message alone */
+function refusalOf(n: number, error: unknown): RefusedMessage {
+  if (!(error instanceof MailboxError) || isNotYet(error)) throw error;
+  return { n, code: error.code, message: error.message };
+}
+
+/** Whether a number that we have has another id: the sender was put back, and uses its numbers again. */
+function isForked({ messages, confirmed }: UncheckedBatch, known: SenderRow): boolean {
+  const same = messages.find(({ n }) => n === known.last_n);
+  if (same !== undefined) return same.id !== known.last_id;
+  if (confirmed !== null && confirmed.n === known.last_n) return confirmed.id !== known.last_id;
+  // A true repeat has the last that was taken of it, because what may be on its way cannot be cancelled.
+  return (messages[0]?.n ?? Number.POSITIVE_INFINITY) <= known.last_n;
+}
+
+/** Whether something is missing here that the sender knows to have arrived. */
+function isGap({ confirmed, keepMs }: UncheckedBatch, known: SenderRow | undefined, now: number): boolean {
+  if (confirmed === null || confirmed.n <= (known?.last_n ?? 0)) return false;
+  if (known !== undefined) return true;
+  // Nothing is known of the sender any more. That is a loss only if it is too early to have been forgotten,
+  // which the id of a declaration does not tell.
+  const sentAt = sentOfId(confirmed.id);
+  return sentAt !== undefined && sentAt > now - keepMs;
 }

@@ -114,6 +114,14 @@ export class Outbox {
     this.#sort(state.target, route);
   }
 
+  /** Deletes a row; whether it was there. */
+  take({ target, n }: OutboxRow): boolean {
+    const route = this.#route(target);
+    if (!this.#core.outbox.delete(target, n)) return false;
+    route.rows -= 1;
+    return true;
+  }
+
   /** Those that were told to wait, and have, are ready again: behind those that are already, and not behind all that come. */
   promote(now: number): void {
     for (const [target, route] of this.waiting("later")) {

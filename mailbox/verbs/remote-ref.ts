@@ -8,7 +8,7 @@ import { type DeadLetter, readable, type StoredLetter } from "../message/letter.
 import type { Accepting } from "../message/envelope.ts";
 import { InvalidOptionError, UnreachableError, UnsupportedCallError } from "../errors.ts";
 import type { Recurrence } from "../lifecycle/recurrence.ts";
-import { formatAccept, formatVerb, valueOf } from "../message/wire.ts";
+import { formatAccept, formatVerb, parseReply, type Reply } from "../message/wire.ts";
 import { type RedriveOptions, repairOf } from "./redrive.ts";
 import { makeSends } from "./send.ts";
 import type { MailboxStats } from "./operate.ts";
@@ -103,14 +103,10 @@ export class RemoteAsks<M extends object> implements Asks<M, "async"> {
   }
 
   async #ask<T>(verb: string, ...args: unknown[]): Promise<T> {
-    const value = await this.#call(formatVerb(verb, encodePayload(args)));
+    const value = await callWithRetries(this.#stub, formatVerb(verb, encodePayload(args)));
     if (typeof value !== "string")
       throw new UnsupportedCallError(`${verb} was answered in a form of another version.`);
     return decodePayload(value) as T;
-  }
-
-  async #call(call: string): Promise<unknown> {
-    return valueOf(await callWithRetries(this.#stub, call));
   }
 }
 
@@ -145,28 +141,39 @@ async function accept(stub: () => MailboxStub, messages: readonly Accepting[]): 
       `The send is ${call.length} characters long when encoded, of at most ${CALL_UNITS}; it is all or nothing, so send fewer messages at a time.`,
     );
   }
-  return valueOf(await callWithRetries(stub, call)) as readonly string[];
+  return (await callWithRetries(stub, call)) as readonly string[];
 }
 
-/** Calls until it is answered, or until the error is not one to try again. @throws {UnreachableError} */
-async function callWithRetries(stub: () => MailboxStub, call: string): Promise<string> {
+/**
+ * Calls until it is answered with a value, or with an error that is not one to try again.
+ *
+ * @throws {UnreachableError} and the refusals, as the typed errors that they were
+ */
+async function callWithRetries(stub: () => MailboxStub, call: string): Promise<unknown> {
   const startedAt = clockNow();
   for (let tries = 1; ; tries += 1) {
     // Outside: that nobody can be called at all is a refusal, not a call that failed.
     const actor = stub();
+    const wait = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
+    const isLast = (): boolean => clockNow() + wait - startedAt > RETRY_FOR_MS;
+    let reply: Reply | undefined;
     try {
-      return await actor.mailboxCall(call);
+      reply = parseReply(await actor.mailboxCall(call));
     } catch (cause) {
-      const wait = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
-      if (!isRetryable(cause) || clockNow() + wait - startedAt > RETRY_FOR_MS) {
-        throw new UnreachableError(
-          `The actor did not answer after ${tries} ${tries === 1 ? "try" : "tries"}, so it is unknown whether the call took effect: ${cause instanceof Error ? cause.message : String(cause)}`,
-          { cause },
-        );
-      }
-      await sleep(wait);
+      if (!isRetryable(cause) || isLast()) throw unanswered(tries, cause);
     }
+    if (reply?.kind === "value") return reply.value;
+    // A receiver that does not speak this yet may be in the middle of its deploy.
+    if (reply !== undefined && (!reply.isNotYet || isLast())) throw reply.error;
+    await sleep(wait);
   }
+}
+
+function unanswered(tries: number, cause: unknown): UnreachableError {
+  return new UnreachableError(
+    `The actor did not answer after ${tries} ${tries === 1 ? "try" : "tries"}, so it is unknown whether the call took effect: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause },
+  );
 }
 
 /** What the platform calls worth another try; an overloaded object is never helped by one. */

@@ -4,7 +4,7 @@
 import { acceptFromOutside } from "../lifecycle/accept.ts";
 import { decodePayload, encodePayload } from "../payload/codec.ts";
 import type { Engine } from "./submit.ts";
-import { InvalidOptionError, UnsupportedCallError } from "../errors.ts";
+import { InvalidOptionError, UnsupportedCallError, UnsupportedVersionError } from "../errors.ts";
 import { quote } from "../input.ts";
 import { isIdLength } from "../message/id.ts";
 import { takeBatch } from "../outbox/inbox.ts";
@@ -105,7 +105,9 @@ function verbs(engine: Engine, verb: string, first: unknown, second: unknown): u
     case "stats":
       return statsOf(core);
     default:
-      throw new UnsupportedCallError(`mailboxCall knows no verb ${JSON.stringify(verb)}.`);
+      throw new UnsupportedVersionError(
+        `mailboxCall knows no verb ${JSON.stringify(verb)}; deploy the receiving Worker.`,
+      );
   }
 }
 
@@ -127,7 +129,12 @@ function idOf(value: unknown): string {
 
 /** A repair, as it came: its payload is encoded already. */
 function repairOf(value: unknown): Repair {
-  const { text, at }: { readonly text?: unknown; readonly at?: unknown } = optionsOf(value);
+  const { text, at, ...others }: { readonly text?: unknown; readonly at?: unknown } = optionsOf(value);
+  if (Object.keys(others).length > 0) {
+    throw new UnsupportedVersionError(
+      `mailboxCall knows no way to redrive with ${Object.keys(others).slice(0, 5).join(", ")}; deploy the receiving Worker.`,
+    );
+  }
   if (text !== undefined && typeof text !== "string") throw new UnsupportedCallError("A payload is no text.");
   return {
     ...(text === undefined ? {} : { text }),

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
 import { actor, until } from "../support/scripted.ts";
 import { newId } from "../../mailbox/message/id.ts";
-import { formatAccept, valueOf } from "../../mailbox/message/wire.ts";
+import { formatAccept, parseReply } from "../../mailbox/message/wire.ts";
 import { VOID_PAYLOAD } from "../../mailbox/payload/codec.ts";
 
 const HOUR = 3_600_000;
@@ -104,9 +104,10 @@ describe("G3 Never early", () => {
       payload: VOID_PAYLOAD,
       immediate,
     });
-    const ids = valueOf(
+    const reply = parseReply(
       await box.stub().mailboxCall(formatAccept([message("now", true), message("later", false)])),
-    ) as string[];
+    );
+    const ids = reply.kind === "value" ? (reply.value as string[]) : [];
     await box.drain();
     expect(seen).toEqual(["now"]);
     expect(await box.ref.get(ids[1] ?? "")).toMatchObject({ dueAt: ahead });

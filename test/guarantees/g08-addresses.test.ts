@@ -3,6 +3,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { NoReplyAddressError, ref, UnknownNamespaceError, UnknownTypeError } from "../../actors/index.ts";
 import { quiet } from "../support/batches.ts";
+import { answerTo, batchCall } from "../support/hostile.ts";
 import { actor, type AnyMessages, type Scripted, until } from "../support/scripted.ts";
 
 interface ReplyMessages {
@@ -56,6 +57,39 @@ describe("G8 who sent a message", () => {
       { id: ids[0], name: from.name, className: "ScriptedActor" },
       { id: ids[1], name: to.name, className: "ScriptedActor" },
     ]);
+  });
+
+  it("is a DurableObject when its class has no name, as that of a mixin, and arrives all the same", async () => {
+    const froms: unknown[] = [];
+    const to = actor({ receive: { note: (_, delivery) => void froms.push(delivery.from) } });
+    const name = `unnamed-${crypto.randomUUID()}`;
+    await ref<AnyMessages>(env.UNNAMED, name).send("write", to.name);
+    await until(() => froms.length === 1);
+    const id = env.UNNAMED.idFromName(name).toString();
+    expect(froms).toEqual([{ id, name, className: "DurableObject" }]);
+  });
+
+  it("has no name when its name is empty, and its messages arrive all the same", async () => {
+    const froms: unknown[] = [];
+    const to = actor({ receive: { note: (_, delivery) => void froms.push(delivery.from) } });
+    const id = env.ACTORS.idFromName("");
+    await runInDurableObject(env.ACTORS.get(id), (self) => void self.other(to.name).send("note", 1));
+    await until(() => froms.length === 1);
+    expect(froms).toEqual([{ id: id.toString(), className: "ScriptedActor" }]);
+  });
+
+  it("is replied to by its id, whatever name it says it has", async () => {
+    const seen: string[] = [];
+    const victim = actor({ receive: { answer: () => void seen.push("another") } });
+    const id = env.ACTORS.newUniqueId().toString();
+    actor({ receive: { answer: () => void seen.push("the sender") } }, id);
+    const to = actor({
+      receive: { note: (_, delivery) => void delivery.reply<AnyMessages>("answer", 1) },
+    });
+    const from = { id, name: victim.name, className: "ScriptedActor" };
+    expect(await answerTo(to, batchCall({ sender: id, from }))).toMatchObject({ ok: true });
+    await until(() => seen.length === 1);
+    expect(seen).toEqual(["the sender"]);
   });
 
   it("is nobody for a message from a Worker, or from the actor itself", async () => {

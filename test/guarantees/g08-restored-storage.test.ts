@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { batchOf, quiet } from "../support/batches.ts";
-import { actor, type Scripted, type ScriptedActor } from "../support/scripted.ts";
+import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
 type Rows = Record<string, SqlStorageValue>[];
 
@@ -103,6 +103,25 @@ describe("G8 when a sender's storage is put back to an earlier moment", () => {
     });
   }
 
+  it("sees it also when a number that the receiver has was never sent again", async () => {
+    const to = listener();
+    const from = actor({ receive: {} });
+    await sendEach(from, to, [1, 2]);
+    const before = await from.inside(outboxOf);
+    await sendEach(from, to, [3, 4, 5]);
+    await putBack(from, before);
+    const again = ["new 3", "new 4", "cancelled", "new 6", "new 7"];
+    await from.inside(async (self) => {
+      const other = self.other(to.box.name);
+      const ids = again.map((payload) => other.send("note", payload));
+      expect(await other.cancel(ids[2] ?? "")).toBe(true);
+    });
+    await quiet(from);
+    await quiet(to.box);
+    expect(to.seen).toEqual([1, 2, 3, 4, 5, "new 3", "new 4", "new 6", "new 7"]);
+    expect(from.eventsOf("outboxForked")).toHaveLength(1);
+  });
+
   it("leaves its other targets alone: what they have is not sent to them again", async () => {
     const to = listener();
     const other = listener();
@@ -189,6 +208,32 @@ describe("G8 when a receiver's storage is put back to an earlier moment", () => 
   });
 });
 
+describe("G8 a receiver that says fork, again and again,", () => {
+  it("is asked after waits that double, as any that takes nothing, and given up like it", async () => {
+    const times: number[] = [];
+    const to = actor({
+      receive: {},
+      onCall: (call, next) => {
+        if (batchOf(call) === undefined) return next();
+        times.push(Date.now());
+        return Promise.resolve(JSON.stringify({ ok: true, value: { kind: "fork" } }));
+      },
+    });
+    const from = actor({ receive: {}, settings: { outbox: { maxAge: 2_500 } } });
+    const id = await from.inside((self) => self.other(to.name).send("note", 1));
+    await until(() => times.length === 3, "a third try", 60_000);
+    const [first = 0, , third = 0] = times;
+    expect(third - first).toBeGreaterThanOrEqual(1_000);
+    expect(from.eventsOf("outboxForked")).toHaveLength(1);
+    await until(() => from.eventsOf("outboxFailed").length > 0);
+    expect(from.eventsOf("outboxFailed")[0]).toMatchObject({
+      tries: 2,
+      error: { name: "OutboxForkedError" },
+    });
+    await until(async () => (await from.ref.deadLetter(id)) !== undefined, "its letter", 60_000);
+  });
+});
+
 describe("G8 what two objects remember of each other", () => {
   it("is forgotten when nothing more can come of it, without being taken for a loss", async () => {
     const to = listener();
@@ -212,6 +257,18 @@ describe("G8 what two objects remember of each other", () => {
     expect([await senders(), await targets()]).toEqual([0, 0]);
     await sendEach(from, to, [4]);
     expect(to.seen).toEqual([1, 2, 3, 4]);
+  });
+
+  it("is forgotten without being taken for a loss, also when the last of it was a recurrence", async () => {
+    const to = listener();
+    const from = actor({ receive: {} });
+    const recurrence = await from.inside((self) => self.other(to.box.name).sendEvery("1 hour", "note", 1));
+    await quiet(from);
+    await to.box.inside(({ realStorage: { sql } }) => void sql.exec("DELETE FROM _mailbox_senders"));
+    await from.inside((self) => void self.other(to.box.name).send("note", 2));
+    await quiet(from);
+    expect(to.box.eventsOf("outboxGap")).toEqual([]);
+    await to.box.ref.cancel(recurrence);
   });
 
   it("is not mixed up when one object is sent to by its name and by its id alone", async () => {

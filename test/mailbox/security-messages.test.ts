@@ -39,10 +39,9 @@ const wrongFields: readonly Wrong[] = [
   ["payload", JSON.stringify({ json: "x".repeat(524_288) }), "payload_too_large"],
   ["payload", JSON.stringify({ json: "字".repeat(180_000) }), "payload_too_large"],
   ...[null, 5, {}, "", "x".repeat(257), "字".repeat(86), HUGE].map((key): Wrong => ["key", key, "invalid_key"]),
-  ...[null, 5, "", "drop", ["keep"], "constructor"].map((ifPending): Wrong => ["ifPending", ifPending, "invalid_option"]),
+  ...[null, 5, ["keep"]].map((ifPending): Wrong => ["ifPending", ifPending]),
   ...[null, 5, "all", []].map((options): Wrong => ["options", options]),
   ...[null, "soon", 1.5, Number.MAX_VALUE, 8.64e15 + 1].map((expiresAt): Wrong => ["options", { expiresAt }]),
-  ...[null, 5, {}, { id: "x" }, { id: "", className: "C" }, { id: HUGE, className: "C" }, { id: "x", className: "C", name: {} }].map((from): Wrong => ["options", { from }]),
   ...[null, 5, [], { maxAttempts: 0 }, { maxAttempts: -1 }, { maxAttempts: 1.5 }, { maxAttempts: 1_000_001 }, { maxAttempts: "5" }, { maxAttempts: null }].map((policy): Wrong => ["options", { policy }]),
   ...[{ timeoutMs: 0 }, { timeoutMs: -1 }, { timeoutMs: 600_001 }, { timeoutMs: "1" }, { backoff: 5 }, { backoff: {} }].map((policy): Wrong => ["options", { policy }]),
   ...[{ initialMs: -1 }, { initialMs: 1e15 }, { factor: 0.5 }, { factor: null }, { maxMs: "1" }, { jitter: 1.1 }].map(
@@ -59,7 +58,7 @@ const wrongDeclarations: readonly Refused[] = [
   ["a payload that is no text", acceptCall(declaration({ payload: {} })), "unsupported_call"],
   ["a payload over the cap", acceptCall(declaration({ payload: HUGE })), "payload_too_large"],
   ...[null, 5, "x".repeat(257)].map((key): Refused => [`key: ${show(key)}`, acceptCall(declaration({}, { key })), "invalid_key"]),
-  ...[null, "often", 5, ["all"]].map((missed): Refused => [`missed: ${show(missed)}`, acceptCall(declaration({}, { missed })), "unsupported_call"]),
+  ...[null, 5, ["all"]].map((missed): Refused => [`missed: ${show(missed)}`, acceptCall(declaration({}, { missed })), "unsupported_call"]),
   ...[0, -1, 1.5, "5", null, Number.MAX_VALUE].map((times): Refused => [`times: ${show(times)}`, acceptCall(declaration({}, { times })), "unsupported_call"]),
   ...["startAt", "until"].flatMap((bound) =>
     [null, "now", 1.5, 8.64e15 + 1, -Number.MAX_VALUE].map((at): Refused => [`${bound}: ${show(at)}`, acceptCall(declaration({}, { [bound]: at })), "unsupported_call"]),
@@ -84,7 +83,7 @@ describe("a message that no ref makes is refused:", () => {
     ]),
   );
   refuses([
-    ["all of it inherited", `{"v":1,"verb":"accept","messages":[{"__proto__":${JSON.stringify(message())}}]}`, "unsupported_call"],
+    ["all of it inherited", `{"v":1,"verb":"accept","messages":[{"__proto__":${JSON.stringify(message())}}]}`, "unsupported_version"],
     ["100,000 levels", `{"v":1,"verb":"accept","messages":[${nested(100_000)}]}`, "unsupported_call"],
     ["a due time beyond all numbers", acceptCall(message({ due: 0 })).replace('"due":0', '"due":1e999'), "unsupported_call"],
   ]); // prettier-ignore
@@ -128,7 +127,7 @@ describe("calls that come at once, some of which no ref makes,", () => {
         { call: acceptCall(good), ids: [good["id"]] },
         { call: acceptCall(good, message({ type: "nope" })), ids: [] },
         { call: deliver(good), ids: [good["id"]] },
-        { call: deliver(message({ payload: 5 }), good), ids: [good["id"]] },
+        { call: deliver(good, message({ payload: 5 })), ids: [good["id"]] },
         { call: "garbage", ids: [] },
         { call: batchCall({ epoch: 5 }), ids: [] },
       ];
@@ -167,18 +166,25 @@ describe("one message of a batch that no ref makes", () => {
     .map(([field, value, code = "unsupported_call"]) => [field, show(value), value, code] as const);
   it.each(wrong)("goes back to its sender, and holds up no other: %s %s", async (field, _, value, code) => {
     const { box } = target();
-    const messages = [message(), message({ [field]: value }), message()];
-    const call = batchCall({ messages: messages.map((one, index) => ({ ...one, n: index + 1 })) });
-    const answer = await answerTo(box, call);
-    expect(answer).toMatchObject({
+    const wrongOne = message({ [field]: value });
+    const messages = [message(), wrongOne, message()].map((one, index) => ({ ...one, n: index + 1 }));
+    const refused = [{ n: 2, code, message: expect.any(String) as string }];
+    // As often as it is asked: an answer may be lost, and nobody else knows that it was refused.
+    for (let asked = 0; asked < 2; asked += 1) {
+      expect(await answerTo(box, batchCall({ messages }))).toEqual({
+        ok: true,
+        value: { kind: "taken", upTo: 1, full: false, refused },
+      });
+    }
+    expect(await answerTo(box, batchCall({ messages: messages.slice(2) }))).toEqual({
       ok: true,
-      value: { kind: "taken", upTo: 3, refused: [{ n: 2, code, message: expect.any(String) as string }] },
+      value: { kind: "taken", upTo: 3, full: false, refused: [] },
     });
-    expect((await box.ref.pending()).items.map(({ id }) => id)).not.toContain(messages[1]?.["id"]);
+    expect((await box.ref.pending()).items.map(({ id }) => id)).not.toContain(wrongOne["id"]);
     expectClean();
   });
 
-  it("goes back when it is a recurrence that no calendar can follow", async () => {
+  it("holds up no other when it is a recurrence that no calendar can follow", async () => {
     const { box } = target();
     const every = { cron: "0 9 * * *", timeZone: "Pacific/Apia" };
     const endless = declaration({}, { every, startAt: 8.64e15 - 1 });

@@ -197,7 +197,7 @@ describe("what is stored of an error is at most 4 KiB of UTF-8, and nobody is ha
                 ok: true,
                 value: {
                   kind: "taken",
-                  upTo: 1,
+                  upTo: 0,
                   full: false,
                   refused: [{ n: 1, code: HUGE, message: HUGE }],
                 },
