@@ -58,7 +58,7 @@ describe("G8 a message that its receiver refuses", () => {
       },
     });
     const id = await from.inside((self) => self.other(to.name).send("note", LARGE));
-    await until(() => batches === 2, "the repeat", 60_000);
+    await until(() => batches === 2, "the repeat");
     await quiet(from);
     expect((await from.ref.deadLetters()).items).toMatchObject([{ id, reason: "undeliverable" }]);
   });
@@ -177,7 +177,7 @@ describe("G8 a receiver that can take nothing for now", () => {
     expect(await from.inside((self) => self.mailbox.stats())).toMatchObject({ outbox: 2, deadLetters: 0 });
     await mend();
     await to.evict();
-    await until(async () => (await from.ref.stats()).outbox === 0, "all of it taken", 60_000);
+    await until(async () => (await from.ref.stats()).outbox === 0, "all of it taken");
     expect(await from.ref.stats()).toMatchObject({ deadLetters: 0 });
   });
 });
