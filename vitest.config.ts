@@ -51,6 +51,18 @@ export default defineConfig({
       {
         test: { ...patience, name: "node", environment: "node", include: ["test/node/**/*.test.ts"] },
       },
+      {
+        // They wait for real minutes, so they wait side by side.
+        test: {
+          ...patience,
+          testTimeout: 900_000,
+          name: "slow",
+          environment: "node",
+          include: ["test/slow/**/*.test.ts"],
+          maxWorkers: 6,
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 });
