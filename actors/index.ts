@@ -66,6 +66,7 @@ export {
   type Ref,
   type RefOptions,
   RefusedInHandlerError,
+  RefusedInTransactionError,
   type Reply,
   ReservedNameError,
   type Retention,

@@ -27,6 +27,7 @@ export type MailboxErrorCode =
   | "outbox_full"
   | "payload_too_large"
   | "refused_in_handler"
+  | "refused_in_transaction"
   | "reserved_name"
   | "schema_refused"
   | "unknown_namespace"
@@ -167,6 +168,12 @@ export class RefusedInHandlerError extends MailboxError {
   readonly code = "refused_in_handler";
 }
 
+/** The verb waits for other commits or for another object, and cannot inside an open transaction. Nothing was done. */
+export class RefusedInTransactionError extends MailboxError {
+  override readonly name: string = "RefusedInTransactionError";
+  readonly code = "refused_in_transaction";
+}
+
 /** `delivery.reply` was called on a message whose sender is no actor that can be reached from here. */
 export class NoReplyAddressError extends MailboxError {
   override readonly name: string = "NoReplyAddressError";
@@ -267,6 +274,7 @@ const classes: Readonly<Record<MailboxErrorCode, MailboxErrorClass>> = {
   outbox_full: OutboxFullError,
   payload_too_large: PayloadTooLargeError,
   refused_in_handler: RefusedInHandlerError,
+  refused_in_transaction: RefusedInTransactionError,
   reserved_name: ReservedNameError,
   schema_refused: SchemaRefusedError,
   unknown_namespace: UnknownNamespaceError,

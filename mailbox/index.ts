@@ -28,6 +28,7 @@ export {
   AttemptFullError,
   AttemptTimedOutError,
   RefusedInHandlerError,
+  RefusedInTransactionError,
   NoMailboxError,
   NoReplyAddressError,
   UnknownNamespaceError,

@@ -196,6 +196,7 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
 
   #beginPaged(verb: string): Pick<Engine, "attempt" | "core" | "outbox"> {
     this.#engine.refuseInSyncHandler(verb);
+    this.#engine.refuseInTransaction(`${verb}()`);
     return this.#begin();
   }
 }

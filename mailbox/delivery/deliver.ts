@@ -293,7 +293,7 @@ export class Deliverer {
     const core = this.#core;
     core.meta.set("lease", lease);
     core.wake.guard();
-    await core.storage.sync();
+    await core.committed();
     this.#owesSync = true;
     // All storage may have been deleted meanwhile.
     core.ready();

@@ -103,7 +103,7 @@ export class Drain {
     }
     core.wake.end(scheduledTime, earliest);
     core.events.endWake();
-    this.#tellAfterCommit();
+    core.tellLater();
   }
 
   /**
@@ -123,7 +123,7 @@ export class Drain {
     });
     core.wake.end(scheduledTime, nextAt, head);
     core.events.endWake();
-    this.#tellAfterCommit();
+    core.tellLater();
   }
 
   /**
@@ -184,6 +184,7 @@ export class Drain {
       // when nothing else can run.
       if (clockNow() - restedAt > SLOW_PAGE_MS) {
         await sleep(0);
+        await core.transactions.over();
         restedAt = clockNow();
       }
       core.ready();
@@ -215,8 +216,7 @@ export class Drain {
       // A batch in flight holds up nobody: whoever sends meanwhile ends the wait.
       rounds = this.#relay.rounds;
       await this.#poked(Math.min(LINGER_MS - lingered, Math.max(1, core.head() - now)));
-      // Never in the middle of another request's transaction.
-      await core.storage.sync();
+      await core.committed();
       lingered += Math.max(1, clockNow() - now);
     }
   }
@@ -235,8 +235,9 @@ export class Drain {
 
   /** Waits until a row is written, a batch has landed, what else is waited for is over, or time has passed. */
   async #poked(ms: number, over?: Promise<void>): Promise<void> {
+    const core = this.#core;
     let cancel = (): void => {};
-    const ways = [this.#core.wake.poked()];
+    const ways = [core.wake.poked()];
     if (over !== undefined) ways.push(over);
     if (ms !== NEVER) {
       ways.push(
@@ -245,7 +246,13 @@ export class Drain {
         }),
       );
     }
-    await Promise.race(ways).finally(cancel);
+    core.drainWaits = true;
+    // What was raised before the wait, too: it may be a long one.
+    if (core.events.areWaiting) core.tellLater();
+    await Promise.race(ways).finally(() => {
+      cancel();
+      core.drainWaits = false;
+    });
   }
 
   /** Waits for what runs. Beside it the outbox travels: a slow handler holds up nobody elsewhere. */
@@ -262,9 +269,8 @@ export class Drain {
       const now = clockNow();
       const head = this.#core.isReadable() ? this.#core.outboxHead() : NEVER;
       await this.#poked(Math.max(1, head - now), over);
-      if (state.isOver) break;
-      await this.#core.storage.sync();
-      this.#relay.start();
+      await Promise.race([this.#core.committed(), over]);
+      if (!state.isOver) this.#relay.start();
     }
     return over;
   }
@@ -332,7 +338,7 @@ export class Drain {
 
   /** Commits what was done, lets others in, and tells. */
   async #sync(): Promise<void> {
-    await this.#core.storage.sync();
+    await this.#core.committed();
     this.#deliverer.synced();
     this.#core.events.flush();
   }
@@ -340,13 +346,5 @@ export class Drain {
   #messagesHead(): number {
     const { envelopes, recurrences } = this.#core;
     return Math.min(envelopes.head() ?? NEVER, recurrences.head() ?? NEVER);
-  }
-
-  #tellAfterCommit(): void {
-    const core = this.#core;
-    void core.storage.sync().then(
-      () => core.events.flush(),
-      () => {},
-    );
   }
 }

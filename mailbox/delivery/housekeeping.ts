@@ -93,7 +93,7 @@ export class Housekeeping {
         for (const row of page) this.#unpark(row);
         count += page.length;
         // The page is committed, and other requests get in between.
-        await core.storage.sync();
+        await core.committed();
         core.ready();
       }
       core.raise({ event: "released", type, count });

@@ -28,6 +28,8 @@ export async function settleLater(
 ): Promise<void> {
   try {
     const result = await ended(run, begin);
+    // It may have ended in the middle of a transaction, which would take its outcome along.
+    await core.transactions.over();
     // All storage may have been deleted while the handler was awaited.
     core.ready();
     writeEnd(core, outbox, run, result);

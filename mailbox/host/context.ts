@@ -12,6 +12,7 @@ import { DeadLetterStore } from "../store/dead-letters.ts";
 import { MetaStore, type UserAlarm } from "../store/state.ts";
 import { OutboxStore } from "../store/outbox.ts";
 import { RecurrenceStore } from "../store/recurrences.ts";
+import { Transactions } from "./transactions.ts";
 import { NEVER, realAlarm, Wake } from "./wake.ts";
 
 /** Messages of an unknown type are kept so long before they are given up. */
@@ -32,6 +33,8 @@ export class Core {
   readonly meta: MetaStore;
   readonly wake: Wake;
   readonly events: Events;
+  /** The user's. */
+  readonly transactions: Transactions = new Transactions();
   /** The attempt that runs now; one at a time. */
   running: Attempt | undefined;
   /** When the relay wants to run next; set by the relay. */
@@ -50,6 +53,8 @@ export class Core {
   adopting: Promise<void> | undefined;
   /** The user's alarm that runs now. */
   runningAlarm: UserAlarm | undefined;
+  /** The drain waits, for a handler or a batch, and others get in. */
+  drainWaits = false;
   delivered = 0;
   failed = 0;
   healed = 0;
@@ -58,7 +63,6 @@ export class Core {
   #isReady = false;
   #steps = 0;
   #isFlushPlanned = false;
-  #transactions = 0;
   #isAdoptionCut = false;
   readonly #forgetters: (() => void)[] = [];
 
@@ -341,27 +345,25 @@ export class Core {
   /** Raises an event, and sees to it that it is told after its commit. */
   raise(event: MailboxEvent): void {
     this.events.raise(event);
-    this.#tellLater();
+    this.tellLater();
   }
 
-  /** A transaction of the user's begins; until it has ended nothing is committed. */
-  transactionBegins(): void {
-    this.#transactions += 1;
+  /** Commits what was written, lets others in, and goes on outside of any transaction of the user's. */
+  async committed(): Promise<void> {
+    do {
+      await this.transactions.over();
+      await this.storage.sync();
+    } while (this.transactions.areOpen);
   }
 
-  transactionEnds(): void {
-    this.#transactions -= 1;
-    this.#tellLater();
-  }
-
-  /** Outside a drain, which tells for itself. */
-  #tellLater(): void {
-    if (this.wake.draining || this.#isFlushPlanned || this.#transactions > 0) return;
+  /** Tells what was raised, once it is committed. A drain tells at the end of each page by itself, unless it waits. */
+  tellLater(): void {
+    if (this.#isFlushPlanned || (this.wake.draining && !this.drainWaits)) return;
     this.#isFlushPlanned = true;
-    void this.storage.sync().then(
+    void this.committed().then(
       () => {
         this.#isFlushPlanned = false;
-        if (this.#transactions === 0) this.events.flush();
+        this.events.flush();
       },
       // Nothing was committed, and the object is being reset.
       () => {},

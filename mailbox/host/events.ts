@@ -152,6 +152,11 @@ export class Events {
     return diagnostics.hasSubscribers || this.#listener() !== undefined;
   }
 
+  /** Whether any were raised that are not told. */
+  get areWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /** How many events were raised so far; a rollback gives this back to {@link discard}. */
   get mark(): number {
     return this.#told + this.#waiting.length;

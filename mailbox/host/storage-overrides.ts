@@ -74,12 +74,15 @@ function transactionSync<T>(core: Core, closure: () => T): T {
   const attempt = runningAttempt(core);
   const sent = attempt?.mark();
   const mark = core.events.mark;
+  core.transactions.begin();
   try {
     return core.storage.transactionSync(closure);
   } catch (error) {
     if (sent !== undefined) attempt?.takeBack(sent);
     forget(core, mark);
     throw error;
+  } finally {
+    core.transactions.end();
   }
 }
 
@@ -124,14 +127,18 @@ async function inTransaction<T>(
       },
     });
   };
-  core.transactionBegins();
+  let isOpen = false;
   try {
-    return await core.storage.transaction((txn) => inScope(sent, () => closure(overlaid(txn))));
+    return await core.storage.transaction((txn) => {
+      core.transactions.begin();
+      isOpen = true;
+      return inScope(sent, () => closure(overlaid(txn)));
+    });
   } catch (error) {
     if (!isOver) rolledBack();
     throw error;
   } finally {
-    core.transactionEnds();
+    if (isOpen) core.transactions.end();
     if (isOver) {
       // An alarm set in what is left of a closure after its rollback is stored, and never fires.
       core.wake.forget();

@@ -108,6 +108,7 @@ export class Relay {
       } catch (error) {
         answered = { error };
       }
+      await core.transactions.over();
       if (core.isReadable()) core.commit(() => this.#carrier.settle(sent, answered));
     } catch {
       // Storage is broken, or a row is: nothing was written, and the target is tried again.

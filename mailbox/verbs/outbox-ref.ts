@@ -83,6 +83,7 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
 
   get #buffer(): SendBuffer | undefined {
     const { attempt } = this.#engine;
+    this.#engine.refuseInTransaction(WAITING);
     this.#engine.core.ready();
     return attempt?.buffer;
   }
@@ -97,10 +98,13 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
   }
 }
 
+const WAITING = "What this.ref(…) asks of another actor, all but a send,";
+
 function stubFor(engine: Engine, address: string): ReturnType<typeof stubOf> & object {
   const { core } = engine;
   // Refuses what is left of an attempt that has ended.
   void engine.attempt;
+  engine.refuseInTransaction(WAITING);
   const stub = stubOf(core.ctx, core.env, address);
   if (stub === undefined) {
     throw new UnknownNamespaceError(`The code that runs has no binding for ${readableAddress(address)}.`);

@@ -15,6 +15,7 @@ import {
   InvalidPayloadError,
   NoReplyAddressError,
   RefusedInHandlerError,
+  RefusedInTransactionError,
   UnknownTypeError,
 } from "../errors.ts";
 import { ruleOf } from "../lifecycle/recurrence.ts";
@@ -91,6 +92,19 @@ export class Engine {
         `${verb}() works in pages, each its own commit, so it cannot be part of a synchronous handler's; make the handler async.`,
       );
     }
+  }
+
+  /**
+   * Refuses what waits. While a transaction is open the object lets no answer in, so it would be reset; and what was
+   * done so far would be rolled back, and the rest not.
+   *
+   * @throws {RefusedInTransactionError}
+   */
+  refuseInTransaction(what: string): void {
+    if (!this.core.transactions.areOpen) return;
+    throw new RefusedInTransactionError(
+      `${what} waits, and nothing can answer it while a transaction of this object is open; call it before or after the transaction.`,
+    );
   }
 
   #write(out: Outgoing, now: number): string {
