@@ -68,6 +68,28 @@ describe("G4 Order", () => {
     expect(seen).toEqual(["in 1970", "an hour ago", "now"]);
   });
 
+  it("lets a message that is put back to the due time of what was selected take its place by its id", async () => {
+    stopClock();
+    const seen: unknown[] = [];
+    let letter = "";
+    const box = actor((self) => ({
+      policy: { maxAttempts: 1 },
+      receive: {
+        note: (payload) => {
+          seen.push(payload);
+          if (payload === "letter" && seen.length === 1) throw new Error("no");
+          if (payload === 2) expect(self.mailbox.redrive(letter)).toBe(true);
+        },
+      },
+    }));
+    letter = await box.ref.send("note", "letter");
+    await box.drain();
+    // The first page is of one message: the others are selected together.
+    await box.ref.sendAll([1, 2, 3, 4].map((n) => ({ type: "note", payload: n })));
+    await box.drain();
+    expect(seen).toEqual(["letter", 1, 2, "letter", 3, 4]);
+  });
+
   it("lets a newcomer with an earlier due time begin before what was selected with it", async () => {
     const now = stopClock();
     const seen: unknown[] = [];

@@ -36,6 +36,8 @@ describe("G8 a receiver that cannot take everything", () => {
     await quiet(to);
     expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6]);
     expect(batches.at(0)?.messages).toHaveLength(7);
+    // What it did not take is not what it has confirmed.
+    expect(from.eventsOf("outboxForked")).toEqual([]);
   });
 
   it("does not hold up a route with one message that it never takes: that one is its sender's to keep", async () => {

@@ -302,4 +302,25 @@ describe("G9 Dead letters keep everything", () => {
     const { items } = await box.ref.deadLetters();
     expect(items.map((letter) => letter.payload)).toEqual([7, 6, 5, 4, 3]);
   });
+
+  it("lets none go by count in the place of one that was redriven or purged", async () => {
+    stopClock();
+    const box = actor({
+      settings: { retention: { count: 3 } },
+      policy: { maxAttempts: 1 },
+      // Async: nothing is rolled back, so what is counted stays in memory.
+      receive: { note: () => Promise.reject(new Error("no")) },
+    });
+    const ids = await box.ref.sendAll([1, 2, 3].map((n) => ({ type: "note", payload: n })));
+    await box.drain();
+    expect(await box.ref.purge(ids[0] ?? "")).toBe(true);
+    await box.ref.send("note", 4);
+    await box.drain();
+    expect((await box.ref.stats()).deadLetters).toBe(3);
+    expect(await box.ref.redrive(ids[1] ?? "", { at: Date.now() + HOUR })).toBe(true);
+    await box.ref.send("note", 5);
+    await box.drain();
+    const { items } = await box.ref.deadLetters();
+    expect(items.map((letter) => letter.payload).toSorted()).toEqual([3, 4, 5]);
+  });
 });

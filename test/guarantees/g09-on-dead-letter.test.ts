@@ -39,6 +39,10 @@ describe("G9 onDeadLetter", () => {
     });
     const id = await box.ref.send("note", { n: 1 });
     await box.drain();
+    expect(await box.ref.stats()).toMatchObject({ deadLetters: 1, leased: 0 });
+    moveClock(3_000);
+    await box.drain();
+    moveClock(3_000);
     await box.drain();
     expect(calls).toEqual([{ id, attempt: 1 }]);
     expect(found).toMatchObject({ id });

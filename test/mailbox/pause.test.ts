@@ -69,6 +69,43 @@ describe("pause and resume", () => {
     expect(box.eventsOf("skipped")).toMatchObject([{ count: 9 }]);
   });
 
+  it("keep a leased attempt from beginning while its lease is written, and it is charged nothing", async () => {
+    stopClockAhead();
+    let runs = 0;
+    const box = actor({
+      policy: { backoff: "1 minute" },
+      receive: {
+        note: () => {
+          runs += 1;
+          throw new Error("no");
+        },
+      },
+    });
+    await box.ref.send("note", undefined);
+    await box.drain();
+    moveClock(60_000);
+    await box.inside(({ mailbox, realStorage }) => {
+      const { sync } = realStorage;
+      Object.defineProperty(realStorage, "sync", {
+        value: () => {
+          if (mailbox.stats().leased === 1) mailbox.pause();
+          return sync.call(realStorage);
+        },
+      });
+    });
+    await box.drain();
+    expect(runs).toBe(1);
+    expect(await box.ref.stats()).toMatchObject({ paused: true, leased: 0 });
+    await box.evict();
+    await box.ref.resume();
+    await box.drain();
+    expect(runs).toBe(2);
+    expect(box.eventsOf("attemptFailed")).toMatchObject([
+      { attempt: 1, outcome: "threw" },
+      { attempt: 2, outcome: "threw" },
+    ]);
+  });
+
   it("hold the hook of a dead letter as they hold an attempt", async () => {
     stopClockAhead();
     const seen: string[] = [];
