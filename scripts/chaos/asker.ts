@@ -1,8 +1,20 @@
 // Asks the runtime what a step of the plan says, and registers what was answered.
 
-import type { Parcel, Payload, Rhythm } from "./parcel.ts";
-import { repaired } from "./parcels.ts";
-import type { Step } from "./plan.ts";
+import {
+  type Act,
+  declaresOf,
+  isTakenBack,
+  type Parcel,
+  type Payload,
+  placed,
+  type Rhythm,
+  rhythmId,
+  rhythmName,
+  type Scene,
+} from "./parcel.ts";
+import { repaired } from "./plan/parcels.ts";
+import type { Step } from "./plan/steps.ts";
+import { commitsOf } from "./scenes.ts";
 import { emptyRegister, type Look, outcomeOf, outcomeOfAll, type Register } from "./register.ts";
 import type { LetterSeen, Question, Reply } from "./testimony.ts";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,13 +29,13 @@ export interface Asks {
 export class Asker {
   readonly register: Register = emptyRegister();
   /** Every dead letter that was seen: one that is redriven or purged is gone at the end. */
-  readonly letters: LetterSeen[] = [];
+  readonly letters: (LetterSeen & { readonly at: number })[] = [];
   readonly #runtime: Asks;
   readonly #parcels: ReadonlyMap<string, Parcel>;
   readonly #rhythms: ReadonlyMap<string, Rhythm>;
   /** Where a message is, and its id, by its number; of messages sent from outside. */
   readonly #sent = new Map<string, { readonly actor: number; readonly id: string }>();
-  /** Where a recurrence is, and its id, by its key. */
+  /** Where a recurrence is, and its id, by its name. */
   readonly #declared = new Map<string, { readonly actor: number; readonly id: string }>();
 
   constructor(runtime: Asks, parcels: ReadonlyMap<string, Parcel>, rhythms: ReadonlyMap<string, Rhythm>) {
@@ -40,6 +52,12 @@ export class Asker {
         return this.#order(step);
       case "cancel":
         return this.#cancel(step.n);
+      case "cancel by key": {
+        const { actor, kind, key } = step;
+        const { reply, ...times } = await this.#ask({ verb: "cancelKey", actor, kind, key });
+        this.register.keyCancels.push({ ...times, actor, kind, key, outcome: outcomeOf(reply) });
+        return;
+      }
       case "reschedule":
         return this.#reschedule(step.n, step.delay);
       case "redrive":
@@ -49,12 +67,15 @@ export class Asker {
       case "declare":
         return this.declare(step.rhythm);
       case "end":
-        await this.end(step.key);
+        await this.end(step.name);
         return;
       case "pause":
         await this.#runtime.ask({ verb: "pause", actor: step.actor });
         await sleep(step.ms);
         await this.#runtime.ask({ verb: "resume", actor: step.actor });
+        return;
+      case "touch":
+        await this.#runtime.ask({ verb: "stats", actor: step.actor });
         return;
       case "look":
         return this.#look(step.actor, step.act);
@@ -67,13 +88,20 @@ export class Asker {
   async declare(rhythm: Rhythm): Promise<void> {
     const { reply, ...times } = await this.#ask({ verb: "declare", rhythm });
     this.register.declares.push({ ...times, actor: rhythm.to, rhythm, outcome: outcomeOf(reply) });
-    // Known without being asked: by its type and key.
-    this.#declared.set(rhythm.key, { actor: rhythm.to, id: `every:tick:${rhythm.key}` });
+    this.#know(rhythm);
+  }
+
+  /** Known without being asked: by its type and key. */
+  #know(rhythm: Rhythm): void {
+    this.#declared.set(rhythmName(rhythm), {
+      actor: rhythm.to,
+      id: placed(rhythm.to, rhythmId(rhythm.key)),
+    });
   }
 
   /** Ends a recurrence; whether it is gone. */
-  async end(key: string): Promise<boolean> {
-    const found = this.#declared.get(key);
+  async end(name: string): Promise<boolean> {
+    const found = this.#declared.get(name);
     if (found === undefined) return true;
     const { reply, ...times } = await this.#ask({ verb: "cancel", ...found });
     this.register.ends.push({ ...times, ...found, verb: "end", outcome: outcomeOf(reply) });
@@ -84,7 +112,8 @@ export class Asker {
     const reply = await this.#runtime.ask({ verb: "letters", actor });
     if (reply.kind !== "answered") return [];
     const letters = reply.value as readonly LetterSeen[];
-    this.letters.push(...letters);
+    const at = Date.now();
+    this.letters.push(...letters.map((letter) => ({ ...letter, at })));
     return letters;
   }
 
@@ -102,32 +131,40 @@ export class Asker {
 
   async #send(parcels: readonly Parcel[]): Promise<void> {
     const { reply, ...times } = await this.#ask({ verb: "send", parcels });
-    this.#registerSends("ref", parcels[0]?.to ?? 0, parcels, reply, times);
+    const ids = reply.kind === "answered" ? (reply.value as string[]) : [];
+    const actor = parcels[0]?.to ?? 0;
+    this.register.sends.push({ ...times, way: "ref", actor, parcels, ids, outcome: outcomeOf(reply) });
+    parcels.forEach(({ n, to }, index) => {
+      const id = ids[index];
+      if (id !== undefined) this.#sent.set(n, { actor: to, id });
+    });
   }
 
-  async #order({ actor, parcels, fails, declares }: Extract<Step, { do: "order" }>): Promise<void> {
-    const { reply, ...times } = await this.#ask({ verb: "order", actor, parcels, fails, declares });
-    this.#registerSends(fails ? "in vain" : "order", actor, parcels, reply, times);
-    for (const rhythm of declares) {
-      this.register.declares.push({ ...times, actor, rhythm, outcome: outcomeOf(reply) });
-      this.#declared.set(rhythm.key, { actor: rhythm.to, id: `every:tick:${rhythm.key}` });
+  async #order({ actor, scenes }: Extract<Step, { do: "order" }>): Promise<void> {
+    const played = scenes.map((scene) => this.#cued(scene));
+    const { reply, ...times } = await this.#ask({ verb: "order", actor, scenes: played });
+    const outcome = outcomeOf(reply);
+    for (const scene of scenes) {
+      const way = isTakenBack(scene) ? "in vain" : "order";
+      // What was sent is in the rows of whoever was told to, as is its id.
+      for (const parcels of commitsOf(scene))
+        this.register.sends.push({ ...times, way, actor, parcels, ids: [], outcome });
+      if (way === "in vain") continue;
+      for (const rhythm of declaresOf(scene)) {
+        this.register.declares.push({ ...times, actor, rhythm, outcome });
+        this.#know(rhythm);
+      }
     }
   }
 
-  #registerSends(
-    way: "ref" | "order" | "in vain",
-    actor: number,
-    parcels: readonly Parcel[],
-    reply: Reply,
-    times: { readonly askedAt: number; readonly answeredAt: number },
-  ): void {
-    const ids = reply.kind === "answered" && Array.isArray(reply.value) ? (reply.value as string[]) : [];
-    this.register.sends.push({ ...times, way, actor, parcels, ids, outcome: outcomeOf(reply) });
-    parcels.forEach(({ n, to }, index) => {
-      const id = ids[index];
-      // One for another actor may be in the outbox still, where only its sender finds it.
-      if (id !== undefined && way === "ref") this.#sent.set(n, { actor: to, id });
-    });
+  /** With the ids of messages that only the harness knows. */
+  #cued(scene: Scene): Scene {
+    const cue = (act: Act): Act => {
+      if (act.do !== "cancel own") return act;
+      const id = this.#sent.get(act.n)?.id;
+      return id === undefined ? act : { ...act, id };
+    };
+    return { ...scene, acts: scene.acts.map(cue) };
   }
 
   async #cancel(n: string): Promise<void> {
@@ -203,8 +240,8 @@ export class Asker {
 
   #repairOf(n: string): Payload | Rhythm | null {
     const parcel = this.#parcels.get(n);
-    if (parcel !== undefined) return { parcel: repaired(parcel), notBefore: 0 };
-    const rhythm = this.#rhythms.get(n.slice(0, n.indexOf("@")));
+    if (parcel !== undefined) return repaired(parcel);
+    const rhythm = this.#rhythms.get(n.split("@")[0] ?? "");
     return rhythm === undefined || n.endsWith(".0") ? null : { ...rhythm, rejectEvery: 0, throwEvery: 0 };
   }
 

@@ -3,8 +3,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Asker } from "./asker.ts";
-import { CLERKS } from "./parcel.ts";
-import type { Plan } from "./plan.ts";
+import { ACTORS } from "./actors.ts";
+import type { Plan } from "./plan/plan.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Question } from "./testimony.ts";
 
@@ -28,28 +28,42 @@ export interface Lateness {
   readonly overdueMs: number;
 }
 
-/** @returns how late each actor was when nothing but its own alarm had woken it */
+/** An actor that has something to do still when all patience has ended. */
+export interface Restless extends Omit<Stats, "overdueMs"> {
+  readonly actor: number;
+  readonly at: number;
+}
+
+/** What came of the waiting. */
+export interface Drained {
+  /** How late each actor was when nothing but its own alarm had woken it. */
+  readonly lateness: readonly Lateness[];
+  readonly restless: readonly Restless[];
+}
+
+/** @param names of recurrences that somebody has to end */
 export async function drain(
   runtime: Runtime,
   asker: Asker,
-  keys: readonly string[],
+  names: readonly string[],
   lastRites: Plan["lastRites"],
   say: (text: string) => void,
-): Promise<Lateness[]> {
-  for (let actor = 0; actor < CLERKS; actor += 1) await answered(runtime, { verb: "resume", actor });
-  await endAll(asker, keys);
+): Promise<Drained> {
+  for (let actor = 0; actor < ACTORS; actor += 1) await answered(runtime, { verb: "resume", actor });
+  await endAll(asker, names);
   // Nobody calls an actor now: only its own alarm can wake it.
   await sleep(ALONE_MS);
   const lateness: Lateness[] = [];
-  for (let actor = 0; actor < CLERKS; actor += 1) {
+  for (let actor = 0; actor < ACTORS; actor += 1) {
     const at = Date.now();
     const { overdueMs } = await statsOf(runtime, actor);
     lateness.push({ actor, at, overdueMs });
   }
   say("nobody sends any more; waiting for what is pending");
-  if (!(await isQuietAtLast(runtime, asker, keys))) return lateness;
+  const before = await restlessAtLast(runtime, asker, names);
+  if (before.length > 0) return { lateness, restless: before };
   const rites = [...lastRites];
-  for (let actor = 0; actor < CLERKS; actor += 1) {
+  for (let actor = 0; actor < ACTORS; actor += 1) {
     for (const letter of await asker.lettersOf(actor)) {
       const rite = rites.shift() ?? "left";
       if (rite === "purged") await asker.purge(actor, letter);
@@ -57,41 +71,56 @@ export async function drain(
     }
   }
   say("dead letters were redriven and purged; waiting again");
-  await isQuietAtLast(runtime, asker, keys);
-  return lateness;
+  return { lateness, restless: await restlessAtLast(runtime, asker, names) };
 }
 
-async function endAll(asker: Asker, keys: readonly string[]): Promise<void> {
-  for (const key of keys)
-    await until(async () => ((await asker.end(key)) ? true : undefined), `the end of ${key}`);
+async function endAll(asker: Asker, names: readonly string[]): Promise<void> {
+  for (const name of names)
+    await until(async () => ((await asker.end(name)) ? true : undefined), `the end of ${name}`);
 }
 
 /**
- * Waits until two looks at all actors have found nothing, and nothing was printed between them. What it
- * cannot wait for is for the books to say: it is pending still.
+ * Waits until two looks at all actors have found nothing, and nothing was printed between them.
+ *
+ * @returns whom it has waited for in vain
  */
-async function isQuietAtLast(runtime: Runtime, asker: Asker, keys: readonly string[]): Promise<boolean> {
+async function restlessAtLast(
+  runtime: Runtime,
+  asker: Asker,
+  names: readonly string[],
+): Promise<readonly Restless[]> {
   const started = performance.now();
   let before = -1;
   for (let look = 1; ; look += 1) {
-    const isQuiet = await isAllQuiet(runtime);
+    const restless = await restlessOf(runtime);
+    const isQuiet = restless.length === 0;
     const { printed } = runtime;
-    if (isQuiet && printed === before) return true;
+    if (isQuiet && printed === before) return [];
     before = isQuiet ? printed : -1;
-    if (performance.now() - started > PATIENCE_MS) return false;
+    if (performance.now() - started > PATIENCE_MS) return restless;
     await sleep(250);
     // A declaration that came late by an outbox has begun a recurrence anew.
-    if (!isQuiet && look % 10 === 0) await endAll(asker, keys);
+    if (!isQuiet && look % 10 === 0) await endAll(asker, names);
   }
 }
 
-async function isAllQuiet(runtime: Runtime): Promise<boolean> {
-  for (let actor = 0; actor < CLERKS; actor += 1) {
+async function restlessOf(runtime: Runtime): Promise<readonly Restless[]> {
+  const restless: Restless[] = [];
+  for (let actor = 0; actor < ACTORS; actor += 1) {
     const { pending, outbox, leased, nextWake } = await statsOf(runtime, actor);
-    if (pending > 0 || outbox > 0 || leased > 0) return false;
-    if (nextWake !== undefined && nextWake < Date.now() + FAR_MS) return false;
+    const at = Date.now();
+    const isWoken = nextWake !== undefined && nextWake < at + FAR_MS;
+    if (pending === 0 && outbox === 0 && leased === 0 && !isWoken) continue;
+    restless.push({
+      actor,
+      at,
+      pending,
+      outbox,
+      leased,
+      ...(nextWake === undefined ? {} : { nextWake }),
+    });
   }
-  return true;
+  return restless;
 }
 
 async function statsOf(runtime: Runtime, actor: number): Promise<Stats> {

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { check } from "./books/books.ts";
 import { ledger } from "./books/ledger.ts";
 import { readFlags } from "./flags.ts";
-import { makePlan } from "./plan.ts";
+import { makePlan } from "./plan/plan.ts";
 import { Run } from "./run.ts";
 import { Runtime } from "./runtime.ts";
 import { exitOnSignals } from "../signals.ts";
@@ -23,7 +23,7 @@ if (typeof flags === "string") {
   console.error(flags);
   process.exit(flags.startsWith("Usage") ? 0 : 1);
 }
-const { seconds, seed = randomInt(2 ** 32) } = flags;
+const { seconds, seed = randomInt(2 ** 32), ingredients } = flags;
 console.log(`chaos: seed ${seed}, ${seconds} s`);
 
 const folder = mkdtempSync(join(tmpdir(), "durable-mailbox-chaos-"));
@@ -41,7 +41,12 @@ const say = (text: string): void =>
   console.log(`${((performance.now() - started) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
 try {
   runtime = await Runtime.prepare(folder);
-  const observations = await new Run(runtime, makePlan(seed, seconds, Date.now()), seconds, say).observe();
+  const observations = await new Run(
+    runtime,
+    makePlan(seed, seconds, Date.now(), ingredients),
+    seconds,
+    say,
+  ).observe();
   const books = check(observations);
   console.log(`\n${ledger(observations, books)}\n`);
   const { violations } = books;

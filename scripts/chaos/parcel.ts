@@ -1,16 +1,7 @@
 // What the plan says of a message, carried in its payload: so that a handler does what it is told, and
 // the books can be checked against the plan without asking the actors what they meant to do.
 
-/** How many actors send to one another. */
-export const CLERKS = 16;
-/** The policy of all clerks, unless a message has its own number of attempts. */
-export const MAX_ATTEMPTS = 4;
-export const BACKOFF_MS = 200;
-export const TIMEOUT_MS = 1_000;
-
-/** This clerk takes only so many from outside: what does not get in is refused, or waits in an outbox. */
-export const SMALL_CLERK = CLERKS - 1;
-export const SMALL_CLERK_PENDING = 30;
+import { ACTORS } from "./actors.ts";
 
 /**
  * The types of messages: `note`, `line` and `fresh` have sync handlers. A `line` never fails, and a `fresh`
@@ -51,6 +42,8 @@ export interface Parcel {
   readonly maxAttempts?: number;
   /** Milliseconds after its due time. */
   readonly expires?: number;
+  /** How many characters its payload is longer. */
+  readonly bulk?: number;
   /** How long an async handler works. */
   readonly ms?: number;
   readonly fate: Fate;
@@ -58,11 +51,39 @@ export interface Parcel {
   readonly sends: readonly Parcel[];
   /** Goes back to whoever sent the message of this handler, by `delivery.reply`. */
   readonly isReply?: true;
-  /** Numbers that the same actor has sent before, and to whom, which the handler cancels. */
-  readonly cancels?: readonly { readonly n: string; readonly to: number }[];
-  /** What its handler declares, perhaps again. */
-  readonly declares?: readonly Rhythm[];
+  /** What its handler does beside. */
+  readonly scenes?: readonly Scene[];
 }
+
+/** What an actor does in a row, in a handler or when it is told to from outside, and what is around it. */
+export type Scene =
+  | { readonly within: "nothing"; readonly acts: readonly Act[] }
+  | {
+      readonly within: Transaction;
+      /** Whether it is rolled back: then nothing of it has happened. */
+      readonly isTakenBack: boolean;
+      readonly acts: readonly Act[];
+    };
+
+/** `captured` by a handle on storage that was taken before there was a mailbox. */
+export type Transaction =
+  | "transactionSync"
+  | "transaction"
+  | "captured transactionSync"
+  | "captured transaction";
+
+/** One thing that an actor does. Only the first three can be done in a synchronous transaction. */
+export type Act =
+  | { readonly do: "send"; readonly parcel: Parcel }
+  | { readonly do: "declare"; readonly rhythm: Rhythm }
+  /** Of its own message; `id` where the harness knows it and the actor may not. */
+  | { readonly do: "cancel own"; readonly n: string; readonly id?: string }
+  | { readonly do: "reschedule own"; readonly n: string; readonly delay: number }
+  /** Of a message that it has sent to another. */
+  | { readonly do: "cancel there"; readonly n: string; readonly to: number }
+  /** Of a recurrence that it has declared to another. */
+  | { readonly do: "end there"; readonly rhythm: Rhythm }
+  | { readonly do: "wait"; readonly ms: number };
 
 /** A recurrence of the plan. */
 export interface Rhythm {
@@ -88,6 +109,8 @@ export interface Payload {
   readonly parcel: Parcel;
   /** Its sender's present and its delay: no attempt begins before, unless it is rescheduled. */
   readonly notBefore: number;
+  /** As long as the parcel says. */
+  readonly bulk?: string;
   /** The place of a `line` among those from one sender to one target. */
   readonly line?: { readonly from: number; readonly seq: number };
 }
@@ -101,24 +124,48 @@ export type ClerkMessages = {
   tick: Rhythm;
 };
 
+/** What makes a payload as long as its parcel says: of the parcel's number, so that no other's will do. */
+export function bulkOf({ n, bulk }: Parcel): string | undefined {
+  return bulk === undefined ? undefined : `${n} `.repeat(Math.ceil(bulk / (n.length + 1))).slice(0, bulk);
+}
+
 /** Whether a recurrence goes on until somebody ends it. */
 export function isEndless({ times, until }: Rhythm): boolean {
   return times === undefined && until === undefined;
 }
 
-export function clerkName(index: number): string {
-  return `clerk-${index}`;
+/** A recurrence in the books: one key may be declared to several actors, and is a recurrence at each. */
+export function rhythmName({ key, to }: Pick<Rhythm, "key" | "to">): string {
+  return `${key}>${to}`;
 }
 
-/** The number of what an occurrence does: its recurrence's key and its planned time. */
-export function tickNumber(key: string, plannedAt: number): string {
-  return `${key}@${plannedAt}`;
+/** The number of what an occurrence does: its recurrence's name and its planned time. */
+export function tickNumber(rhythm: Pick<Rhythm, "key" | "to">, plannedAt: number): string {
+  return `${rhythmName(rhythm)}@${plannedAt}`;
+}
+
+/** The id of a recurrence in its own actor, which is known without asking. */
+export function rhythmId(key: string): string {
+  return `every:tick:${key}`;
+}
+
+/**
+ * An id as the books have it: alone in the run. Those of recurrences and their occurrences are the same in
+ * every actor, so the actor's number is put in; all others are as they are.
+ */
+export function placed(actor: number, id: string): string {
+  return id.replace(/^every:tick:[^@]*/, (recurrence) => `${recurrence}>${actor}`);
+}
+
+/** The id as its actor has it. */
+export function unplaced(id: string): string {
+  return id.replace(/^(every:tick:[^@>]*)>\d+/, "$1");
 }
 
 /** What an occurrence sends, which no plan can hold. */
 export function tickParcel(rhythm: Rhythm, plannedAt: number): Parcel {
   return {
-    n: `${tickNumber(rhythm.key, plannedAt)}.0`,
+    n: `${tickNumber(rhythm, plannedAt)}.0`,
     to: rhythm.tells,
     kind: "note",
     fate: { kind: "complete" },
@@ -128,14 +175,26 @@ export function tickParcel(rhythm: Rhythm, plannedAt: number): Parcel {
 
 /** What an attempt tries to send after its timeout. It must never arrive. */
 export function zombieParcel({ n, to }: Parcel): Parcel {
-  return { n: `${n}.zombie`, to: (to + 1) % CLERKS, kind: "note", fate: { kind: "complete" }, sends: [] };
+  return { n: `${n}.zombie`, to: (to + 1) % ACTORS, kind: "note", fate: { kind: "complete" }, sends: [] };
 }
 
-/** Told to an actor, which sends outside any attempt. */
+/** Whether nothing of a scene has happened. */
+export function isTakenBack(scene: Scene): boolean {
+  return scene.within !== "nothing" && scene.isTakenBack;
+}
+
+/** What a scene sends. */
+export function sendsOf({ acts }: Pick<Scene, "acts">): Parcel[] {
+  return acts.flatMap((act) => (act.do === "send" ? [act.parcel] : []));
+}
+
+/** What a scene declares. */
+export function declaresOf({ acts }: Pick<Scene, "acts">): Rhythm[] {
+  return acts.flatMap((act) => (act.do === "declare" ? [act.rhythm] : []));
+}
+
+/** Told to an actor, which does it outside any attempt. */
 export interface Order {
   readonly actor: number;
-  readonly parcels: readonly Parcel[];
-  /** In a transaction that it rolls back. */
-  readonly fails: boolean;
-  readonly declares: readonly Rhythm[];
+  readonly scenes: readonly Scene[];
 }

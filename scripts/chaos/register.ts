@@ -1,7 +1,7 @@
 // What the harness has asked for, and what was answered: one half of the books. The other half is what
 // the runtime has told, which is in testimony.ts.
 
-import type { Parcel, Rhythm } from "./parcel.ts";
+import type { Kind, Parcel, Rhythm } from "./parcel.ts";
 import type { Reply } from "./testimony.ts";
 
 /** Whether it took effect: yes or no, as it was answered; or nobody can say, because a kill cut it off. */
@@ -18,8 +18,9 @@ export interface Asked {
 
 export interface SendAsked extends Asked {
   readonly way: "ref" | "order" | "in vain";
+  /** Of one commit. */
   readonly parcels: readonly Parcel[];
-  /** Of each parcel, when it was answered. */
+  /** Of each parcel, when a ref was answered. */
   readonly ids: readonly string[];
 }
 
@@ -27,6 +28,12 @@ export interface SendAsked extends Asked {
 export interface EndAsked extends Asked {
   readonly verb: "cancel" | "purge" | "end";
   readonly id: string;
+}
+
+/** A cancel by type and key: whoever waits under it. */
+export interface KeyCancelAsked extends Asked {
+  readonly kind: Kind;
+  readonly key: string;
 }
 
 export interface RescheduleAsked extends Asked {
@@ -43,6 +50,15 @@ export interface DeclareAsked extends Asked {
   readonly rhythm: Rhythm;
 }
 
+/** A storage that was put back to an earlier copy, while the runtime was down. */
+export interface PutBack {
+  /** Whose; undefined for that of all. */
+  readonly actor: number | undefined;
+  /** When the copy was made, and when it was put back. */
+  readonly keptAt: number;
+  readonly at: number;
+}
+
 /** What was seen waiting of recurrences. */
 export interface Look {
   readonly actor: number;
@@ -53,6 +69,7 @@ export interface Look {
 export interface Register {
   readonly sends: SendAsked[];
   readonly ends: EndAsked[];
+  readonly keyCancels: KeyCancelAsked[];
   readonly reschedules: RescheduleAsked[];
   readonly redrives: RedriveAsked[];
   readonly declares: DeclareAsked[];
@@ -62,7 +79,16 @@ export interface Register {
 }
 
 export function emptyRegister(): Register {
-  return { sends: [], ends: [], reschedules: [], redrives: [], declares: [], looks: [], alarms: [] };
+  return {
+    sends: [],
+    ends: [],
+    keyCancels: [],
+    reschedules: [],
+    redrives: [],
+    declares: [],
+    looks: [],
+    alarms: [],
+  };
 }
 
 /** What an answer of yes or no says. */

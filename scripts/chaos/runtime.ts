@@ -2,9 +2,10 @@
 // proxy before it, on storage in a folder that outlives it.
 
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { bundleFor, startWorkerd, workerdConfig } from "../workerd.ts";
+import { GOOD, type Present } from "./life.ts";
 import type { Question, Reply } from "./testimony.ts";
 
 const ANSWER_MS = 40_000;
@@ -23,19 +24,21 @@ export class Runtime {
   /** Prepares a folder: the bundled Worker, its data, its output. */
   static async prepare(folder: string): Promise<Runtime> {
     writeFileSync(join(folder, "worker.js"), await bundleFor("scripts/chaos/worker/index.ts"));
-    mkdirSync(join(folder, "data"));
-    return new Runtime(folder);
+    const runtime = new Runtime(folder);
+    mkdirSync(runtime.#data);
+    return runtime;
   }
 
-  /** Starts it on what is stored, with the code or with an older version of it; resolves when it listens. */
-  async start(isOld = false): Promise<void> {
+  /** Starts it on what is stored, in one of the lives that the plan has for it; resolves when it listens. */
+  async start({ code, outages, lossRate }: Present = GOOD): Promise<void> {
     this.lives += 1;
     const config = join(this.#folder, "config.capnp");
     const bindings = [
       `(name = "CLERKS", durableObjectNamespace = "Clerk")`,
-      `(name = "IS_OLD", json = "${isOld}")`,
+      `(name = "NAMELESS", durableObjectNamespace = "Nameless")`,
+      `(name = "PRESENT", json = ${JSON.stringify(JSON.stringify({ code, outages, lossRate }))})`,
     ];
-    writeFileSync(config, workerdConfig(join(this.#folder, "data"), ["Clerk"], bindings));
+    writeFileSync(config, workerdConfig(this.#data, ["Clerk", "Nameless"], bindings));
     const started = startWorkerd(config, this.#outputOf(this.lives));
     this.#life = started;
     const port = await started.port;
@@ -57,6 +60,20 @@ export class Runtime {
     child.kill("SIGKILL");
     await gone;
     return at;
+  }
+
+  /** Keeps a copy of all storage. Only while it is down, as the rest of its life is in files beside. */
+  keepCopy(): void {
+    rmSync(this.#copy, { recursive: true, force: true });
+    cpSync(this.#data, this.#copy, { recursive: true });
+  }
+
+  /** Puts the copy back: all of it, or what is of one object. */
+  putBack(id?: string): void {
+    const isOf = (file: string): boolean => id === undefined || file.includes(id);
+    for (const file of filesOf(this.#data)) if (isOf(file)) rmSync(join(this.#data, file));
+    for (const file of filesOf(this.#copy))
+      if (isOf(file)) cpSync(join(this.#copy, file), join(this.#data, file));
   }
 
   /** For the end of this process: at once, and without waiting. */
@@ -92,9 +109,24 @@ export class Runtime {
     return readFileSync(this.#outputOf(life), "utf8");
   }
 
+  get #data(): string {
+    return join(this.#folder, "data");
+  }
+
+  get #copy(): string {
+    return join(this.#folder, "copy");
+  }
+
   #outputOf(life: number): string {
     return join(this.#folder, `output-${life}.log`);
   }
+}
+
+/** All files below a folder, by their paths in it. */
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [relative(folder, join(entry.parentPath, entry.name))] : [],
+  );
 }
 
 /** A runtime that ends by itself is no part of the plan. */

@@ -15,6 +15,8 @@ export interface Entry {
   readonly at: number;
   readonly notBefore?: number;
   readonly line?: { readonly from: number; readonly seq: number };
+  /** Its payload is not what was sent. */
+  readonly isDamaged?: true;
   /** Of an occurrence that belongs to its recurrence still, which a redriven one does not. */
   readonly recurrence?: string;
 }
@@ -32,7 +34,11 @@ export interface Told {
   /** Of `skipped`. */
   readonly count?: number;
   /** Of `attemptFailed`. */
-  readonly outcome?: string;
+  readonly outcome?: "threw" | "timedOut" | "crashed";
+  /** Of `deadLettered`. */
+  readonly reason?: string;
+  /** Of `outboxFailed`. */
+  readonly target?: string;
   /** Of `healed`: what was armed. */
   readonly alarm?: number | null;
 }
@@ -47,6 +53,12 @@ export type Line =
   | { readonly alarm: number; readonly at: number; readonly dueAt: number }
   /** An async handler has sent, and nothing of it is accepted before its ack. */
   | { readonly posted: SentRow }
+  /** An answer was lost on its way: to these messages, if it was a send. */
+  | { readonly unheard: number; readonly ids: readonly string[]; readonly at: number }
+  /** An actor has answered another that it is full. */
+  | { readonly full: number; readonly at: number }
+  /** A wake of an actor was rejected. */
+  | { readonly rejected: number; readonly error: string; readonly at: number }
   /** A handler is about to ask another actor to cancel a message; a row says what was answered. */
   | { readonly cancels: string };
 
@@ -77,10 +89,12 @@ export interface CancelRow {
 
 export interface LetterSeen {
   readonly id: string;
+  /** The number of the message, or the name of the recurrence that was to be declared. */
   readonly n: string;
   readonly type: string;
   readonly reason: string;
   readonly attempts: number;
+  readonly isDeclaration?: true;
   readonly recurrence?: string;
   readonly records: readonly {
     readonly attempt: number;
@@ -137,6 +151,7 @@ export type Question =
   | { readonly verb: "send"; readonly parcels: readonly Parcel[] }
   | ({ readonly verb: "order" } & Order)
   | { readonly verb: "cancel"; readonly actor: number; readonly id: string }
+  | { readonly verb: "cancelKey"; readonly actor: number; readonly kind: Kind; readonly key: string }
   | { readonly verb: "reschedule"; readonly actor: number; readonly id: string; readonly at: number }
   | {
       readonly verb: "redrive";
@@ -154,6 +169,8 @@ export type Question =
       readonly rounds: number;
       readonly everyMs: number;
     }
+  /** The id of its object, by which its files are named. */
+  | { readonly verb: "whereabouts"; readonly actor: number }
   | { readonly verb: "pause" | "resume" | "stats" | "letters" | "pending" | "audit"; readonly actor: number };
 
 /** What the Worker answers. Of `unknown`, nobody can say whether it took effect. */

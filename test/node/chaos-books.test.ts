@@ -4,7 +4,8 @@
 import { describe, expect, it } from "vitest";
 import { check } from "../../scripts/chaos/books/books.ts";
 import { readFlags } from "../../scripts/chaos/flags.ts";
-import { makePlan } from "../../scripts/chaos/plan.ts";
+import { USUAL } from "../../scripts/chaos/plan/ingredients.ts";
+import { makePlan } from "../../scripts/chaos/plan/plan.ts";
 import { emptyRegister } from "../../scripts/chaos/register.ts";
 import {
   asked,
@@ -75,7 +76,7 @@ describe("the books of a good run say nothing of", () => {
       "one that was purged",
       {
         register: { ...sends([THROWS]), ends: [asked({ verb: "purge" as const, id: "id-1" })] },
-        letters: [letter("1", FOUR)],
+        letters: [{ ...letter("1", FOUR), at: T }],
       },
     ],
     [
@@ -101,7 +102,7 @@ describe("the books of a good run say nothing of", () => {
       "one whose ref repeated the call, because the object died before it answered",
       { ...repeated(), births: [T - 5, T + 50].map((at) => ({ actor: 0, at })) },
     ],
-    ["a recurrence on time", recurring([T, T + 100, T + 300], { times: 3 }, {})],
+    ["a recurrence on time", withRow(recurring([T, T + 100, T + 300], { times: 3 }), recurrence(3))],
     ["one that has had its times", withRow(recurring([T, T + 100], { times: 2 }), recurrence(2))],
   ])("%s", (_, changes) => {
     expect(check(run(changes)).violations).toEqual([]);
@@ -365,8 +366,11 @@ describe("the plan", () => {
 
 describe("the command line", () => {
   it.each<[string[], unknown]>([
-    [[], { seconds: 60, seed: undefined }],
-    [["--seconds", "600", "--seed", "7"], { seconds: 600, seed: 7 }],
+    [[], { seconds: 60, seed: undefined, ingredients: USUAL }],
+    [["--seconds", "600", "--seed", "7"], { seconds: 600, seed: 7, ingredients: USUAL }],
+    [["--with", "bulk,losses"], { seconds: 60, seed: undefined, ingredients: ["losses", "bulk"] }],
+    [["--with", ""], { seconds: 60, seed: undefined, ingredients: [] }],
+    [["--with", "bulk,love"], expect.stringContaining("--with")],
     [["--seconds", "1"], expect.stringContaining("--seconds")],
     [["--seconds", "ten"], expect.stringContaining("whole number")],
     [["--seed", "1.5"], expect.stringContaining("--seed")],

@@ -19,6 +19,12 @@ export function run(changes: Changes): Observations {
     register: emptyRegister(),
     letters: [],
     kills: [],
+    lives: [],
+    putBacks: [],
+    unheard: [],
+    full: [],
+    rejected: [],
+    restless: [],
     entries: [],
     told: [],
     posted: [],
@@ -41,6 +47,12 @@ export function run(changes: Changes): Observations {
       ...audit,
     })),
   };
+}
+
+/** What some actors have at the end, by their numbers. */
+export function of(audits: Readonly<Record<number, Partial<Audit>>>): Partial<Audit>[] {
+  const last = Math.max(...Object.keys(audits).map(Number));
+  return Array.from({ length: last + 1 }, (_, actor) => audits[actor] ?? {});
 }
 
 function countOf(rows: readonly DoneRow[]): Audit["counted"] {
@@ -107,14 +119,14 @@ const RHYTHM: Rhythm = {
 };
 
 export function tick(planned: number, more: Partial<Entry> = {}): Entry {
-  const id = `every:tick:r@${planned}`;
-  const n = `r@${planned}`;
+  const id = `every:tick:r>0@${planned}`;
+  const n = `r>0@${planned}`;
   return entry(n, {
     id,
     dueAt: planned,
     at: planned,
     notBefore: planned,
-    recurrence: "every:tick:r",
+    recurrence: "every:tick:r>0",
     ...more,
   });
 }
@@ -126,10 +138,10 @@ export function recurring(
   row: Partial<Audit> = {},
 ): Changes {
   const ticks = planned.map((at) => ({
-    ...done(`r@${at}`, { id: `every:tick:r@${at}` }),
+    ...done(`r>0@${at}`, { id: `every:tick:r>0@${at}` }),
     kind: "tick" as const,
   }));
-  const notes = planned.map((at) => done(`r@${at}.0`));
+  const notes = planned.map((at) => done(`r>0@${at}.0`));
   return {
     register: {
       ...emptyRegister(),
@@ -139,7 +151,7 @@ export function recurring(
     audits: [
       {
         done: [...ticks, ...notes],
-        sent: planned.map((at) => ({ n: `r@${at}.0`, id: idOf(`r@${at}.0`) })),
+        sent: planned.map((at) => ({ n: `r>0@${at}.0`, id: idOf(`r>0@${at}.0`) })),
         ...row,
       },
     ],
@@ -148,7 +160,7 @@ export function recurring(
 
 export function recurrence(delivered: number, more: object = {}): Pick<Audit, "recurrences"> {
   return {
-    recurrences: [{ id: "every:tick:r", key: "r", delivered, dead: 0, skipped: 0, ended: true, ...more }],
+    recurrences: [{ id: "every:tick:r>0", key: "r", delivered, dead: 0, skipped: 0, ended: true, ...more }],
   };
 }
 
@@ -171,7 +183,7 @@ export function withRow(changes: Changes, row: Pick<Audit, "recurrences">): Chan
 
 export function died(): Changes {
   const changes = recurring([T]);
-  const end = asked({ verb: "end" as const, id: "every:tick:r", outcome: "no" as const });
+  const end = asked({ verb: "end" as const, id: "every:tick:r>0", outcome: "no" as const });
   return { ...changes, register: { ...emptyRegister(), ...changes.register, ends: [end] } };
 }
 

@@ -1,6 +1,7 @@
 // What must have become of each message: was it accepted, and how did it end? Where a kill cut off the
 // answer, nobody can say, and the books allow both; where something was committed, they allow one.
 
+import { IMPATIENT } from "../actors.ts";
 import { isSync } from "../parcel.ts";
 import type { Outcome } from "../register.ts";
 import type { Case, Evidence } from "./evidence.ts";
@@ -65,22 +66,33 @@ export class Accounts {
     for (const id of this.evidence.idsOf(one)) {
       for (const asked of this.evidence.endsOf.get(id) ?? [])
         if (asked.verb === verb) outcomes.push(asked.outcome);
-      if (verb === "cancel") outcomes.push(...this.#cancelled(id));
+      if (verb === "cancel") outcomes.push(...this.#cancelled(id), ...this.#cancelledByKey(one, id));
     }
     if (outcomes.includes("yes")) return "yes";
     return outcomes.includes("unknown") ? "unknown" : "no";
   }
 
   /**
-   * A send by a ref is at least once: when the object dies after its commit and before its answer, the ref
-   * waits, repeats it, and finds the message only while it is in the mailbox or dead. So a second run of
-   * such a message, and of all that it sends, is a repeat and no violation.
+   * A send by a ref is at least once: when the object dies after its commit and before its answer, or the answer
+   * is lost, the ref waits, repeats it, and finds the message only while it is in the mailbox or dead. So a
+   * second run of such a message, and of all that it sends, is a repeat and no violation.
    */
   isRepeatable(one: Case): boolean {
+    if (this.evidence.isForgotten(one) || this.isGivenUp(one)) return true;
     if (one.parent !== undefined) return this.isRepeatable(one.parent);
     const { root } = one;
     if (root?.way !== "ref") return false;
+    if ([...this.evidence.idsOf(one)].some((id) => this.evidence.unheard.has(id))) return true;
     return this.evidence.mayBeRepeated(root.actor, root.askedAt, root.answeredAt);
+  }
+
+  /**
+   * Whether its sender has given it up, although the target may have taken it: such a letter can be redriven, and
+   * then it is at least once.
+   */
+  isGivenUp(one: Case): boolean {
+    if (this.evidence.senderOf(one) !== IMPATIENT) return false;
+    return [...this.evidence.idsOf(one)].some((id) => this.evidence.undeliverable.has(id));
   }
 
   /** Whether its send was answered the id of another that waited under its key. */
@@ -111,11 +123,26 @@ export class Accounts {
     return asked > rows.length ? [...outcomes, "unknown"] : outcomes;
   }
 
+  /** What cancels of whatever waits under its key were answered. */
+  #cancelledByKey({ parcel, kind, root }: Case, id: string): Outcome[] {
+    if (parcel?.key === undefined) return [];
+    const asked = this.evidence.observations.register.keyCancels.filter(
+      (one) =>
+        one.actor === parcel.to &&
+        one.kind === kind &&
+        one.key === parcel.key &&
+        one.answeredAt >= (root?.askedAt ?? 0) &&
+        one.outcome !== "no",
+    );
+    if (asked.length === 0) return [];
+    return [this.#told(id, "cancelled") ? "yes" : "unknown"];
+  }
+
   #acceptance(one: Case): Outcome {
     const { parent, root } = one;
-    if (one.kind === "tick") return "unknown";
+    if (one.kind === "tick" || this.evidence.isForgotten(one)) return "unknown";
+    if (one.isInVain) return "no";
     if (root !== undefined) {
-      if (root.way === "in vain") return "no";
       // Whoever is told to send writes it down in the same commit.
       const outcome = root.way === "ref" ? root.outcome : this.evidence.sentOf.has(one.n) ? "yes" : "no";
       return outcome === "yes" ? this.#unlessKept(one) : outcome;

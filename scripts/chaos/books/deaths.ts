@@ -1,34 +1,18 @@
-// G6 and G9: attempts are bounded, whatever the handler does; a letter says how it came to be; and a
-// death is charged to the message that died of it.
+// G6: attempts are bounded, whatever the handler does; and a message is charged only for what has befallen it.
 
-import { isSync, MAX_ATTEMPTS } from "../parcel.ts";
-import type { LetterSeen, Told } from "../testimony.ts";
+import { MAX_ATTEMPTS } from "../actors.ts";
+import { isSync } from "../parcel.ts";
+import type { Told } from "../testimony.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Case } from "./evidence.ts";
 import { groupBy } from "./evidence.ts";
 import type { Violation } from "./observations.ts";
 
-const KEPT_RECORDS = 20;
 /** At most so many runs of a message that kills its object go uncounted. */
 const UNCOUNTED = 2;
 
-/** By its last record, why a letter is one. */
-const reasons: Readonly<Record<string, string>> = {
-  threw: "exhausted",
-  rejected: "rejected",
-  crashed: "crashed",
-  timedOut: "timedOut",
-};
-
 export function* checkDeaths(accounts: Accounts): Generator<Violation> {
-  const { cases, observations } = accounts.evidence;
-  for (const one of cases.values()) yield* bounded(accounts, one);
-  const letters = [...observations.letters, ...observations.audits.flatMap((audit) => audit.letters)];
-  const distinct = new Map(letters.map((letter) => [`${letter.id} ${letter.attempts}`, letter]));
-  for (const letter of distinct.values()) {
-    const one = cases.get(letter.n);
-    if (one !== undefined) yield* letterOf(accounts, one, letter);
-  }
+  for (const one of accounts.evidence.cases.values()) yield* bounded(accounts, one);
   yield* charges(accounts);
 }
 
@@ -61,55 +45,12 @@ function* bounded(accounts: Accounts, one: Case): Generator<Violation> {
   };
 }
 
-function* letterOf(accounts: Accounts, one: Case, letter: LetterSeen): Generator<Violation> {
-  const { reason, attempts, records, id } = letter;
-  const max = maxAttemptsOf(one);
-  const fail = (detail: string): Violation => ({
-    name: "wrong letter",
-    what: one.n,
-    detail: `${detail} (${id}, ${reason}, ${attempts} attempts, ${records.map(({ outcome }) => outcome).join(" ")})`,
-  });
-  if (records.length !== Math.min(KEPT_RECORDS, attempts))
-    yield fail("Expected a record of every attempt, up to 20.");
-  if (reason === "expired") {
-    if (one.parcel?.expires === undefined) yield fail("Expected no expiry of what never expires.");
-    return;
-  }
-  const last = records.at(-1);
-  if (last === undefined || reasons[last.outcome] !== reason)
-    yield fail("Expected the reason to say how the last attempt ended.");
-  if (reason !== "rejected" && last?.attempt !== max) yield fail(`Expected it to die of attempt ${max}.`);
-  if (!mayDieOf(accounts, one, reason)) yield fail("Expected no such death of what the plan says.");
-  const { parcel } = one;
-  if (parcel?.fate.kind !== "abort" || parcel.fate.times < max || accounts.redrives(one).most > 0) return;
-  if (reason !== "crashed" || attempts !== max) yield fail(`Expected ${max} crashes.`);
-}
-
-/** A kill can end any message; all else is its fate. */
-function mayDieOf(accounts: Accounts, { kind, parcel, n }: Case, reason: string): boolean {
-  switch (reason) {
-    case "crashed":
-      return true;
-    case "exhausted":
-      return parcel?.fate.kind === "throw";
-    case "rejected":
-      return (
-        parcel?.fate.kind === "reject" ||
-        (kind === "tick" && (accounts.evidence.rhythms.get(n.split("@")[0] ?? "")?.rejectEvery ?? 0) > 0)
-      );
-    case "timedOut":
-      // On a busy machine any async handler may take too long.
-      return !isSync(kind);
-    default:
-      return false;
-  }
-}
-
 /**
  * Whoever is charged with a death and does not abort its object was running when the runtime was killed. Another
  * message's abort is that message's own.
  */
-function* charges({ evidence }: Accounts): Generator<Violation> {
+function* charges(accounts: Accounts): Generator<Violation> {
+  const { evidence } = accounts;
   const { told, entries, births, kills } = evidence.observations;
   const timelines = groupBy(
     [
@@ -125,15 +66,33 @@ function* charges({ evidence }: Accounts): Generator<Violation> {
     for (const { at, birth, told: event } of timeline) {
       if (birth) died = { from: alive, to: at };
       alive = at;
-      if (event?.event !== "attemptFailed" || event.outcome !== "crashed") continue;
+      if (event?.event !== "attemptFailed") continue;
       const one = evidence.cases.get(evidence.ownerOf(event.id ?? "") ?? "");
-      if (one?.parcel?.fate.kind === "abort") continue;
+      if (one !== undefined && mayFail(accounts, one, event)) continue;
+      const what = one?.n ?? event.id ?? "";
+      if (event.outcome !== "crashed") {
+        const detail = `Expected no attempt to fail of what nothing befell; ${event.id} ${event.outcome} at ${at}.`;
+        yield { name: "charged", what, detail };
+        continue;
+      }
       if (kills.some((kill) => kill >= died.from - 1 && kill <= died.to)) continue;
       yield {
         name: "charged",
-        what: one?.n ?? event.id ?? "",
+        what,
         detail: `Expected a kill between ${died.from} and ${died.to}, when clerk-${event.actor} died; there was none, and ${event.id} was charged.`,
       };
     }
   }
+}
+
+/** Whether an attempt may have failed so by what the plan says. */
+function mayFail(accounts: Accounts, one: Case, { outcome }: Told): boolean {
+  const { evidence } = accounts;
+  const fate = one.parcel?.fate.kind;
+  if (outcome === "crashed") return fate === "abort";
+  // On a busy machine any async handler may take too long.
+  if (outcome === "timedOut") return !isSync(one.kind);
+  const throws = (evidence.rhythms.get(one.n.split("@")[0] ?? "")?.throwEvery ?? 0) > 0;
+  // One that is cancelled while it runs gives up.
+  return fate === "throw" || (one.kind === "tick" && throws) || accounts.ended(one, "cancel") !== "no";
 }

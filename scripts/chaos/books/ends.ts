@@ -1,5 +1,6 @@
 // Every message that was accepted ends once; nothing else does.
 
+import { FORGETFUL } from "../actors.ts";
 import { isSync } from "../parcel.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Case } from "./evidence.ts";
@@ -44,6 +45,8 @@ function* accepted(accounts: Accounts, one: Case): Generator<Violation> {
   // its recurrence.
   const isAccepted =
     outcome === "yes" || (outcome === "unknown" && one.kind !== "tick" && accounts.isSeen(one));
+  // Where storage was put back, what had been accepted since is gone.
+  if (accounts.evidence.isForgotten(one) && accounts.evidence.targetOf(one) === FORGETFUL) return;
   if (isAccepted && end === "none") {
     yield {
       name: "lost",
@@ -57,6 +60,7 @@ function* accepted(accounts: Accounts, one: Case): Generator<Violation> {
 function* delivered(accounts: Accounts, one: Case): Generator<Violation> {
   // A deferred attempt is told as delivered too.
   if (one.done.length > 0 || one.parcel?.fate.kind === "defer") return;
+  if (accounts.evidence.isForgotten(one)) return;
   for (const id of one.ids) {
     const told = accounts.evidence.toldOf.get(id)?.find(({ event }) => event === "delivered");
     if (told === undefined) continue;
@@ -86,8 +90,10 @@ function* twice(accounts: Accounts, one: Case): Generator<Violation> {
 
 /** All of one commit, or nothing. */
 function* half(accounts: Accounts, group: readonly Case[], what: string): Generator<Violation> {
-  // One with a key may be kept out, and would be missed here.
-  const plain = group.filter(({ parcel }) => parcel?.key === undefined);
+  // One with a key may be kept out, and would be missed here; one that was forgotten as well.
+  const plain = group.filter(
+    (one) => one.parcel?.key === undefined && !accounts.evidence.isForgotten(one) && !one.isInVain,
+  );
   const seen = plain.filter((one) => accounts.isSeen(one));
   if (seen.length === 0 || seen.length === plain.length) return;
   // Cancelled before anything was seen of it, and so on: it has ended as it may.
@@ -114,7 +120,8 @@ function* halfWritten({ evidence }: Accounts, group: readonly Case[]): Generator
 /** What a mailbox says that it has accepted was committed: it ends too, and is accepted once. */
 function* acceptedEvents(accounts: Accounts): Generator<Violation> {
   const { evidence } = accounts;
-  for (const [id, told] of evidence.toldOf) {
+  for (const [id, all] of evidence.toldOf) {
+    const told = all.filter(({ actor, at }) => !evidence.isUndone(actor, at));
     const times = told.filter(({ event }) => event === "accepted").length;
     if (times === 0) continue;
     const n = evidence.ownerOf(id);

@@ -1,7 +1,17 @@
 // Puts together what was observed of each message: by its number, which the plan has given it, and by
 // its ids, which the library has.
 
-import { type Kind, type Parcel, type Rhythm, tickParcel } from "../parcel.ts";
+import { BYPASSER } from "../actors.ts";
+import {
+  declaresOf,
+  isTakenBack,
+  type Kind,
+  type Parcel,
+  type Rhythm,
+  rhythmName,
+  sendsOf,
+  tickParcel,
+} from "../parcel.ts";
 import type { Asked, EndAsked, RedriveAsked, RescheduleAsked, SendAsked } from "../register.ts";
 import type { CancelRow, DoneRow, Entry, LetterSeen, PendingSeen, SentRow, Told } from "../testimony.ts";
 import type { Observations } from "./observations.ts";
@@ -16,6 +26,8 @@ export interface Case {
   readonly parent: Case | undefined;
   /** How it was sent from outside. */
   readonly root: SendAsked | undefined;
+  /** Sent in a transaction that was rolled back. */
+  readonly isInVain: boolean;
   readonly children: Case[];
   /** Ids under which it was seen in an actor: entered, done, dead or pending. */
   readonly ids: Set<string>;
@@ -24,6 +36,13 @@ export interface Case {
   /** The letter that is left at the end. */
   letter: LetterSeen | undefined;
   readonly pending: PendingSeen[];
+}
+
+/** Who has sent a message: a handler, or somebody from outside. */
+interface Origin {
+  readonly parent?: Case;
+  readonly root?: SendAsked;
+  readonly isInVain?: boolean;
 }
 
 /** A ref waits at least so long before it repeats a call. */
@@ -43,7 +62,11 @@ export class Evidence {
   /** Of a number, what async handlers were answered when they sent it. */
   readonly postedOf: ReadonlyMap<string, readonly SentRow[]>;
   readonly inOutbox: ReadonlySet<string>;
-  /** Recurrences by their key. */
+  /** Ids of messages whose send was answered, and the answer lost, so that it may have been made again. */
+  readonly unheard: ReadonlySet<string>;
+  /** Ids of messages that their senders have given up, now or before. */
+  readonly undeliverable: ReadonlySet<string>;
+  /** Recurrences by their names. */
   readonly rhythms = new Map<string, Rhythm>();
   /** The intervals with which each was declared. */
   readonly intervals = new Map<string, Set<number>>();
@@ -54,7 +77,9 @@ export class Evidence {
   constructor(observations: Observations) {
     this.observations = observations;
     const { register, audits, told, entries, births, kills } = observations;
-    this.toldOf = groupBy(told, ({ id }) => id);
+    // What was rolled back behind a mailbox's back it has told all the same.
+    const believed = told.filter(({ actor }) => actor !== BYPASSER);
+    this.toldOf = groupBy(believed, ({ id }) => id);
     this.#deathsOf = groupBy(rebirths(births, kills), ({ actor }) => String(actor));
     this.endsOf = groupBy(this.#doubted(register.ends), ({ id }) => id);
     this.reschedulesOf = groupBy(this.#doubted(register.reschedules), ({ id }) => id);
@@ -69,23 +94,59 @@ export class Evidence {
       ({ n }) => n,
     );
     this.postedOf = groupBy(observations.posted, ({ n }) => n);
+    this.unheard = new Set(observations.unheard);
+    this.undeliverable = new Set(
+      [
+        ...told.filter(({ reason }) => reason === "undeliverable"),
+        ...[...observations.letters, ...audits.flatMap(({ letters }) => letters)].filter(
+          ({ reason }) => reason === "undeliverable",
+        ),
+      ].flatMap(({ id }) => id ?? []),
+    );
     this.inOutbox = new Set(audits.flatMap(({ outbox }) => outbox.map(({ id }) => id)));
-    for (const root of register.sends) for (const parcel of root.parcels) this.#plan(parcel, undefined, root);
+    for (const root of register.sends)
+      for (const parcel of root.parcels) this.#plan(parcel, { root, isInVain: root.way === "in vain" });
     for (const { rhythm } of register.declares) this.#declare(rhythm);
     for (const { parcel } of this.cases.values())
-      for (const rhythm of parcel?.declares ?? []) this.#declare(rhythm);
+      for (const scene of parcel?.scenes ?? []) for (const rhythm of declaresOf(scene)) this.#declare(rhythm);
     for (const entry of entries) this.#see(entry.n, entry.id).entries.push(entry);
     for (const { actor, done, letters, pending } of audits) {
       for (const row of done) this.#see(row.n, row.id).done.push({ ...row, actor });
-      for (const letter of letters) this.#see(letter.n, letter.id).letter = letter;
+      for (const letter of messagesAmong(letters)) this.#see(letter.n, letter.id).letter = letter;
       for (const row of pending) this.#see(row.n, row.id).pending.push(row);
     }
-    for (const letter of observations.letters) this.#see(letter.n, letter.id);
+    for (const letter of messagesAmong(observations.letters)) this.#see(letter.n, letter.id);
     // Of what nobody has seen, whoever was first answered an id has it: the others were kept out by their key.
     for (const { parcels, ids } of register.sends)
       ids.forEach((id, index) => this.#own(id, parcels[index]?.n ?? ""));
     for (const [n, rows] of this.sentOf) for (const { id } of rows) this.#own(id, n);
     for (const { n, id } of observations.posted) this.#own(id, n);
+  }
+
+  /** Who has sent it; nobody known, when it came by a ref. */
+  senderOf({ parent, root }: Case): number | undefined {
+    if (parent !== undefined) return this.targetOf(parent);
+    return root?.way === "ref" ? undefined : root?.actor;
+  }
+
+  /** Who is to handle it. */
+  targetOf({ parcel, n }: Case): number | undefined {
+    return parcel?.to ?? this.rhythms.get(n.split("@")[0] ?? "")?.to;
+  }
+
+  /** Whether what an actor did at a moment may be undone, because its storage was put back after that. */
+  isUndone(actor: number | undefined, at: number): boolean {
+    if (actor === undefined) return false;
+    return this.observations.putBacks.some((putBack) => putBack.actor === actor && at <= putBack.at);
+  }
+
+  /**
+   * Whether nobody can say what must have become of a message: it was sent by or to an actor whose storage was
+   * put back after that. What is sent later is as good as any.
+   */
+  isForgotten(one: Case): boolean {
+    const sentAt = one.root?.askedAt ?? Math.min(...(one.parent?.entries ?? []).map(({ at }) => at));
+    return this.isUndone(this.senderOf(one), sentAt) || this.isUndone(this.targetOf(one), sentAt);
   }
 
   /**
@@ -120,15 +181,19 @@ export class Evidence {
     );
   }
 
-  #plan(parcel: Parcel, parent: Case | undefined, root: SendAsked | undefined): void {
-    const one = this.#case(parcel.n, parcel.kind, parcel, parent, root);
-    for (const child of parcel.sends) this.#plan(child, one, undefined);
+  #plan(parcel: Parcel, origin: Origin): void {
+    const one = this.#case(parcel.n, parcel.kind, parcel, origin);
+    for (const child of parcel.sends) this.#plan(child, { parent: one });
+    for (const scene of parcel.scenes ?? []) {
+      const isInVain = isTakenBack(scene);
+      for (const child of sendsOf(scene)) this.#plan(child, { parent: one, isInVain });
+    }
   }
 
   #declare(rhythm: Rhythm): void {
-    const { key, everyMs } = rhythm;
-    this.rhythms.set(key, rhythm);
-    this.intervals.set(key, (this.intervals.get(key) ?? new Set()).add(everyMs));
+    const name = rhythmName(rhythm);
+    this.rhythms.set(name, rhythm);
+    this.intervals.set(name, (this.intervals.get(name) ?? new Set()).add(rhythm.everyMs));
   }
 
   #see(n: string, id: string): Case {
@@ -144,15 +209,14 @@ export class Evidence {
 
   /** An occurrence, or what an occurrence has sent, or a number that should not be. */
   #unplanned(n: string): Case {
-    const [key = "", planned = ""] = n.split("@");
-    const rhythm = this.rhythms.get(key);
+    const [name = "", planned = ""] = n.split("@");
+    const rhythm = this.rhythms.get(name);
     const [plannedAt = "", part] = planned.split(".");
-    if (rhythm === undefined) return this.#case(n, "note", undefined, undefined, undefined);
-    const tick =
-      this.cases.get(`${key}@${plannedAt}`) ??
-      this.#case(`${key}@${plannedAt}`, "tick", undefined, undefined, undefined);
+    if (rhythm === undefined) return this.#case(n, "note", undefined, {});
+    const number = `${name}@${plannedAt}`;
+    const tick = this.cases.get(number) ?? this.#case(number, "tick", undefined, {});
     const told = this.cases.get(`${tick.n}.0`);
-    if (told === undefined) this.#plan(tickParcel(rhythm, Number(plannedAt)), tick, undefined);
+    if (told === undefined) this.#plan(tickParcel(rhythm, Number(plannedAt)), { parent: tick });
     return part === undefined ? tick : (this.cases.get(n) ?? tick);
   }
 
@@ -160,8 +224,7 @@ export class Evidence {
     n: string,
     kind: Kind | "tick",
     parcel: Parcel | undefined,
-    parent: Case | undefined,
-    root: SendAsked | undefined,
+    { parent, root, isInVain = false }: Origin,
   ): Case {
     const one: Case = {
       n,
@@ -169,6 +232,7 @@ export class Evidence {
       parcel,
       parent,
       root,
+      isInVain,
       children: [],
       ids: new Set(),
       entries: [],
@@ -180,6 +244,11 @@ export class Evidence {
     this.cases.set(n, one);
     return one;
   }
+}
+
+/** Letters of messages; a declaration that nobody took is none. */
+function messagesAmong(letters: readonly LetterSeen[]): readonly LetterSeen[] {
+  return letters.filter((letter) => letter.isDeclaration !== true);
 }
 
 /** Births that are not the first of their actor in a life of the runtime. A kill cuts off whoever calls as well. */

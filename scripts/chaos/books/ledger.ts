@@ -2,13 +2,14 @@
 
 import { isSync } from "../parcel.ts";
 import type { Outcome } from "../register.ts";
+import { isBroken } from "./alarms.ts";
 import type { Books } from "./books.ts";
 import { type Observations, VIOLATIONS } from "./observations.ts";
 
 type Row = readonly [what: string, count: number | string];
 
 export function ledger(observations: Observations, { accounts, violations }: Books): string {
-  const { register, audits, kills, entries, told } = observations;
+  const { register, audits, kills, lives, putBacks, entries, told } = observations;
   const cases = [...accounts.evidence.cases.values()];
   const messages = cases.filter(({ kind }) => kind !== "tick");
   const ticks = cases.filter(({ kind }) => kind === "tick");
@@ -31,11 +32,15 @@ export function ledger(observations: Observations, { accounts, violations }: Boo
       [
         ["kills", kills.length],
         ["starts", kills.length + 1],
+        ["starts of code that cannot deliver", lives.filter(isBroken).length],
+        ["storage of one actor put back", putBacks.filter(({ actor }) => actor !== undefined).length],
+        ["storage of all put back", putBacks.filter(({ actor }) => actor === undefined).length],
         ["instances of actors", observations.births.length],
         ["attempts", entries.length],
         ["healed alarms", toldOf("healed")],
         ["parked by an older version of the code", toldOf("parked")],
         ["batches of an outbox that were not answered", toldOf("outboxFailed")],
+        ["messages given up by their senders", accounts.evidence.undeliverable.size],
         ["runs of actors' own alarms", observations.alarms.length],
       ],
     ],
@@ -44,6 +49,7 @@ export function ledger(observations: Observations, { accounts, violations }: Boo
       "verbs",
       [
         ["cancel", ended("cancel")],
+        ["cancel by key", answers(register.keyCancels)],
         ["cancel in a handler", audits.reduce((sum, { cancels }) => sum + cancels.length, 0)],
         ["kept out by a key", cases.filter((one) => accounts.isKeptOut(one)).length],
         ["reschedule", answers(register.reschedules)],
@@ -72,6 +78,7 @@ export function ledger(observations: Observations, { accounts, violations }: Boo
           "async handlers that ran to their end again",
           cases.filter((one) => !isSync(one.kind) && one.done.length > 1).length,
         ],
+        ["answers to sends by a ref that were lost on their way", observations.unheard.length],
         [
           "sends by a ref that may have been repeated",
           cases.filter((one) => one.root !== undefined && accounts.isRepeatable(one)).length,
@@ -85,7 +92,7 @@ export function ledger(observations: Observations, { accounts, violations }: Boo
   ];
   return sections
     .map(([title, rows]) =>
-      [title, ...rows.map(([what, count]) => `  ${what.padEnd(46)} ${count}`)].join("\n"),
+      [title, ...rows.map(([what, count]) => `  ${what.padEnd(56)} ${count}`)].join("\n"),
     )
     .join("\n");
 }

@@ -1,15 +1,23 @@
 // All that was observed of a run: what the books are made of.
 
-import type { Lateness } from "../drain.ts";
-import type { Register } from "../register.ts";
+import type { Drained } from "../drain.ts";
+import type { Present } from "../life.ts";
+import type { PutBack, Register } from "../register.ts";
 import type { Audit, Entry, LetterSeen, SentRow, Told } from "../testimony.ts";
 
-export interface Observations {
+/** One life of the runtime, and when it began. */
+export interface LifeSeen extends Omit<Present, "lossRate"> {
+  readonly at: number;
+}
+
+export interface Observations extends Drained {
   readonly register: Register;
   /** Every dead letter that was seen before the end. */
-  readonly letters: readonly LetterSeen[];
+  readonly letters: readonly (LetterSeen & { readonly at: number })[];
   /** When the runtime was killed. */
   readonly kills: readonly number[];
+  readonly lives: readonly LifeSeen[];
+  readonly putBacks: readonly PutBack[];
   /** In the order of the runtime's output. */
   readonly entries: readonly Entry[];
   readonly told: readonly Told[];
@@ -20,8 +28,13 @@ export interface Observations {
   readonly alarms: readonly { readonly alarm: number; readonly at: number; readonly dueAt: number }[];
   /** Ids that handlers have asked other actors to cancel, whatever was answered. */
   readonly cancelsAsked: readonly string[];
+  /** Ids of messages whose send was answered, and the answer lost. */
+  readonly unheard: readonly string[];
+  /** When an actor has answered another that it is full. */
+  readonly full: readonly { readonly full: number; readonly at: number }[];
+  /** Wakes that were rejected. */
+  readonly rejected: readonly { readonly rejected: number; readonly error: string; readonly at: number }[];
   readonly audits: readonly Audit[];
-  readonly lateness: readonly Lateness[];
 }
 
 /** What a check has found. */
@@ -44,6 +57,7 @@ export const VIOLATIONS = [
   "out of order",
   "miscounted",
   "not cancelled",
+  "not asked",
   "unbounded",
   "wrong letter",
   "charged",
@@ -52,6 +66,9 @@ export const VIOLATIONS = [
   "drifted",
   "wrong times",
   "asleep",
+  "restless",
+  "rejected",
+  "damaged",
   "strange event",
 ] as const;
 

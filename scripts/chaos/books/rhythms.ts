@@ -1,6 +1,6 @@
 // G10: recurrences do not drift, pile up, fork or die.
 
-import { isEndless, type Rhythm } from "../parcel.ts";
+import { isEndless, type Rhythm, rhythmName } from "../parcel.ts";
 import type { Evidence } from "./evidence.ts";
 import { groupBy } from "./evidence.ts";
 import type { Violation } from "./observations.ts";
@@ -50,19 +50,19 @@ function* sequence({ observations }: Evidence): Generator<Violation> {
 }
 
 /** Planned times are the anchor plus n times the interval. */
-function* drift(
-  { observations, intervals }: Evidence,
-  { key, startAt, until }: Rhythm,
-): Generator<Violation> {
+function* drift({ observations, intervals }: Evidence, rhythm: Rhythm): Generator<Violation> {
+  const { startAt, until } = rhythm;
+  const name = rhythmName(rhythm);
+  const recurrence = recurrenceId(name);
   const ended = Math.min(
-    ...observations.register.ends.filter(({ id }) => id === recurrenceId(key)).map(({ askedAt }) => askedAt),
+    ...observations.register.ends.filter(({ id }) => id === recurrence).map(({ askedAt }) => askedAt),
   );
   // Without a start the anchor is the moment of the first declaration, and a new one after its end.
   const own = observations.entries.filter(
-    ({ recurrence, at }) => recurrence === recurrenceId(key) && (startAt !== undefined || at < ended),
+    (entry) => entry.recurrence === recurrence && (startAt !== undefined || entry.at < ended),
   );
   const anchor = startAt ?? plannedOf(own[0]?.id ?? "");
-  const every = [...(intervals.get(key) ?? [])];
+  const every = [...(intervals.get(name) ?? [])];
   for (const { id, n } of own) {
     const planned = plannedOf(id);
     if (until !== undefined && planned > until)
@@ -77,13 +77,15 @@ function* drift(
 }
 
 /** `times` counts what was delivered or has died; with `missed: "all"` nothing is skipped. */
-function* times(evidence: Evidence, { key, to, times: asked, until, missed }: Rhythm): Generator<Violation> {
+function* times(evidence: Evidence, rhythm: Rhythm): Generator<Violation> {
+  const { to, times: asked, until, missed } = rhythm;
+  const name = rhythmName(rhythm);
   const { audits, letters, told, register } = evidence.observations;
   const row = audits
     .find(({ actor }) => actor === to)
-    ?.recurrences.find(({ id }) => id === recurrenceId(key));
+    ?.recurrences.find(({ id }) => id === recurrenceId(name));
   if (row === undefined) return;
-  const fail = (detail: string): Violation => ({ name: "wrong times", what: key, detail });
+  const fail = (detail: string): Violation => ({ name: "wrong times", what: name, detail });
   const { delivered, dead, skipped, ended } = row;
   if (!ended) yield fail("Expected it to have ended; it goes on.");
   // One with both bounds ends at the first.
@@ -91,17 +93,17 @@ function* times(evidence: Evidence, { key, to, times: asked, until, missed }: Rh
     yield fail(`Expected it to end after ${asked}; saw ${delivered} delivered and ${dead} dead.`);
   }
   const cancelled = register.ends.filter(
-    ({ id, outcome }) => outcome !== "no" && id.startsWith(`${recurrenceId(key)}@`),
+    ({ id, outcome }) => outcome !== "no" && id.startsWith(`${recurrenceId(name)}@`),
   ).length;
   if (missed === "all" && skipped > cancelled)
     yield fail(`Expected ${cancelled} occurrences to be skipped, those that were cancelled; saw ${skipped}.`);
-  const isOwn = (n: string): boolean => n.startsWith(`${key}@`) && !n.endsWith(".0");
+  const isOwn = (n: string): boolean => n.startsWith(`${name}@`) && !n.endsWith(".0");
   const over = new Set<string>();
   for (const audit of audits)
     for (const { n } of [...audit.done, ...audit.letters]) if (isOwn(n)) over.add(n);
   for (const { n } of letters) if (isOwn(n)) over.add(n);
   for (const { event, id = "" } of told)
-    if (event === "deadLettered" && id.startsWith(`${recurrenceId(key)}@`))
+    if (event === "deadLettered" && id.startsWith(`${recurrenceId(name)}@`))
       over.add(id.slice("every:tick:".length));
   if (over.size === delivered + dead) return;
   yield fail(`Expected ${delivered + dead} occurrences to have completed or died; saw ${over.size}.`);
@@ -110,20 +112,21 @@ function* times(evidence: Evidence, { key, to, times: asked, until, missed }: Rh
 /** One that never ends is there until somebody ends it. */
 function* died({ observations }: Evidence, rhythm: Rhythm): Generator<Violation> {
   if (!isEndless(rhythm)) return;
-  const { key } = rhythm;
+  const name = rhythmName(rhythm);
   const { declares, ends } = observations.register;
-  const end = ends.find(({ id }) => id === recurrenceId(key));
-  const declared = declares.find(({ rhythm, outcome }) => rhythm.key === key && outcome === "yes");
+  const end = ends.find(({ id }) => id === recurrenceId(name));
+  const declared = declares.find(({ rhythm, outcome }) => rhythmName(rhythm) === name && outcome === "yes");
   if (end?.outcome !== "no" || declared === undefined || declared.answeredAt > end.askedAt) return;
   yield {
     name: "lost",
-    what: key,
+    what: name,
     detail: `Expected the recurrence to be there when it was ended at ${end.askedAt}; it was gone.`,
   };
 }
 
-function recurrenceId(key: string): string {
-  return `every:tick:${key}`;
+/** As the books have it. */
+function recurrenceId(name: string): string {
+  return `every:tick:${name}`;
 }
 
 function plannedOf(id: string): number {

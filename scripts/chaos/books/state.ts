@@ -1,7 +1,7 @@
 // G7: what a sync handler writes commits with its ack. So each actor's counters, its log of completions
 // and its log of sends say the same.
 
-import { isSync, tickParcel } from "../parcel.ts";
+import { isSync, isTakenBack, sendsOf, tickParcel } from "../parcel.ts";
 import type { Audit } from "../testimony.ts";
 import type { Accounts } from "./accounts.ts";
 import type { Evidence } from "./evidence.ts";
@@ -55,7 +55,10 @@ function* sends(evidence: Evidence, { actor, done, sent }: Audit): Generator<Vio
     const children =
       kind === "tick" && rhythm !== undefined
         ? [tickParcel(rhythm, Number(n.split("@")[1]))]
-        : (one?.parcel?.sends ?? []);
+        : [
+            ...(one?.parcel?.sends ?? []),
+            ...(one?.parcel?.scenes ?? []).filter((scene) => !isTakenBack(scene)).flatMap(sendsOf),
+          ];
     for (const child of children) expected.add(child.n);
   }
   for (const n of expected) {

@@ -1,20 +1,17 @@
-// Nothing begins too early, and nothing begins that was cancelled.
+// G3: nothing begins too early.
 
-import { BACKOFF_MS, isSync, type Parcel } from "../parcel.ts";
+import { BACKOFF_MS } from "../actors.ts";
+import type { Parcel } from "../parcel.ts";
 import type { Entry } from "../testimony.ts";
-import type { Accounts } from "./accounts.ts";
 import type { Case, Evidence } from "./evidence.ts";
 import { groupBy } from "./evidence.ts";
 import type { Violation } from "./observations.ts";
 
-export function* checkTimes(accounts: Accounts): Generator<Violation> {
-  const { evidence } = accounts;
+export function* checkTimes(evidence: Evidence): Generator<Violation> {
   for (const one of evidence.cases.values()) {
     for (const entry of one.entries) yield* early(evidence, entry);
     yield* backoff(evidence, one);
-    yield* cancelled(accounts, one);
   }
-  yield* endedRecurrences(evidence);
   for (const { alarm, at, dueAt } of evidence.observations.alarms) {
     if (at >= dueAt) continue;
     yield {
@@ -59,57 +56,4 @@ function* backoff(evidence: Evidence, { n, parcel, entries }: Case): Generator<V
 function askedFor(parcel: Parcel | undefined, attempt: number): number | undefined {
   const fate = parcel?.fate;
   return fate?.kind === "throw" && attempt <= fate.times ? fate.retryAfter : undefined;
-}
-
-/** G11, and the same for what was purged. */
-function* cancelled(accounts: Accounts, one: Case): Generator<Violation> {
-  const { evidence } = accounts;
-  for (const id of evidence.idsOf(one)) {
-    const asked = (evidence.endsOf.get(id) ?? []).filter(({ outcome }) => outcome === "yes");
-    const rows = (evidence.cancelRowsOf.get(id) ?? []).filter(({ answer }) => answer === 1);
-    const told = (evidence.toldOf.get(id) ?? []).filter(
-      ({ event }) => event === "cancelled" || event === "replaced",
-    );
-    const since = Math.min(
-      ...asked.map(({ answeredAt }) => answeredAt),
-      ...[...rows, ...told].map(({ at }) => at),
-    );
-    if (since === Number.POSITIVE_INFINITY) continue;
-    for (const { at, attempt } of one.entries.filter((entry) => entry.id === id && entry.at > since)) {
-      yield {
-        name: "not cancelled",
-        what: one.n,
-        detail: `Expected no attempt of ${id} after ${since}, when it was taken away; saw attempt ${attempt} at ${at}.`,
-      };
-    }
-    // A sync handler cannot run while a cancel does: it waited, so it had not completed.
-    if (isSync(one.kind) && one.done.length > 0 && !accounts.isRepeatable(one)) {
-      yield {
-        name: "not cancelled",
-        what: one.n,
-        detail: `Expected either that ${id} was taken away or that it completed; saw both.`,
-      };
-    }
-  }
-}
-
-/** The same for recurrences that were declared once: those declared again begin anew. */
-function* endedRecurrences({ observations, rhythms }: Evidence): Generator<Violation> {
-  const { register, entries } = observations;
-  for (const { id, verb, outcome, answeredAt } of register.ends) {
-    if (verb !== "end" || outcome !== "yes") continue;
-    const key = id.slice("every:tick:".length);
-    const declared = register.declares.filter(({ rhythm }) => rhythm.key === key).length;
-    if (declared !== 1 || !rhythms.has(key) || !key.startsWith("brief")) continue;
-    for (const { at, n } of entries) {
-      if (!n.startsWith(`${key}@`) || n.endsWith(".0") || at <= answeredAt) continue;
-      // One that died before goes on when it is redriven.
-      if (register.redrives.some((redrive) => redrive.id === `every:tick:${n}`)) continue;
-      yield {
-        name: "not cancelled",
-        what: n,
-        detail: `Expected no occurrence of ${key} after ${answeredAt}, when its end was answered true; saw one at ${at}.`,
-      };
-    }
-  }
 }

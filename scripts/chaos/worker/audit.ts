@@ -1,8 +1,7 @@
 // Everything that one actor has, read in one request.
 
 import type { DeadLetter, Mailbox, Page, PageOptions } from "../../../mailbox/index.ts";
-import type { ClerkMessages, Payload, Rhythm } from "../parcel.ts";
-import { tickNumber } from "../parcel.ts";
+import { type ClerkMessages, type Payload, placed, type Rhythm, rhythmName, tickNumber } from "../parcel.ts";
 import type { AlarmState, Audit, LetterSeen, PendingSeen } from "../testimony.ts";
 import type { Tables } from "./tables.ts";
 
@@ -18,47 +17,53 @@ export function auditOf(
     actor,
     ...rows,
     counted: { row: counted, key },
-    pending: pendingOf(mailbox),
-    outbox: all((page) => mailbox.outbox(page)).map(({ id, target }) => ({ id, target })),
-    letters: all((page) => mailbox.deadLetters(page)).map(letterSeen),
-    recurrences: all((page) => mailbox.recurrences(page)),
+    pending: pendingOf(actor, mailbox),
+    outbox: all((page) => mailbox.outbox(page)).map(({ id, target }) => ({ id: placed(actor, id), target })),
+    letters: all((page) => mailbox.deadLetters(page)).map((letter) => letterSeen(actor, letter)),
+    recurrences: all((page) => mailbox.recurrences(page)).map((row) => ({
+      ...row,
+      id: placed(actor, row.id),
+    })),
     ...(alarm === undefined ? {} : { alarm }),
   };
 }
 
-function pendingOf(mailbox: Mailbox<ClerkMessages>): PendingSeen[] {
+function pendingOf(actor: number, mailbox: Mailbox<ClerkMessages>): PendingSeen[] {
   return all((page) => mailbox.pending(page)).map(({ id, payload, state, dueAt, recurrence }) => ({
-    id,
+    id: placed(actor, id),
     n: numberOf(id, payload),
     state,
     dueAt,
-    ...(recurrence === undefined ? {} : { recurrence }),
+    ...(recurrence === undefined ? {} : { recurrence: placed(actor, recurrence) }),
   }));
 }
 
-export function letterSeen(letter: DeadLetter): LetterSeen {
+export function letterSeen(actor: number, letter: DeadLetter): LetterSeen {
   const { id, type, reason, attempts, errors, recurrence, payload } = letter;
+  // No occurrence is ever undeliverable, because whoever ticks does it for itself.
+  const isDeclaration = type === "tick" && reason === "undeliverable";
   return {
-    id,
-    n: numberOf(id, payload),
+    id: placed(actor, id),
+    n: isDeclaration ? rhythmName(payload as Rhythm) : numberOf(id, payload),
     type,
     reason,
     attempts,
+    ...(isDeclaration ? { isDeclaration } : {}),
     records: errors.map(({ attempt, startedAt, durationMs, outcome }) => ({
       attempt,
       startedAt,
       durationMs,
       outcome,
     })),
-    ...(recurrence === undefined ? {} : { recurrence }),
+    ...(recurrence === undefined ? {} : { recurrence: placed(actor, recurrence) }),
   };
 }
 
 /** The number in a payload: that of a parcel, or of an occurrence. */
 function numberOf(id: string, payload: unknown): string {
-  const read = payload as Partial<Payload> & Partial<Rhythm>;
+  const read = payload as Partial<Payload>;
   if (read.parcel !== undefined) return read.parcel.n;
-  return tickNumber(read.key ?? "", Number(id.slice(id.indexOf("@") + 1)));
+  return tickNumber(payload as Rhythm, Number(id.slice(id.indexOf("@") + 1)));
 }
 
 function all<T>(page: (options: PageOptions) => Page<T>): T[] {

@@ -5,61 +5,60 @@ import {
   Actor,
   type Delivery,
   type HandlerWithPolicy,
-  type MailboxEvent,
   NonRetryableError,
   type OnDeadLetter,
   type Policy,
   type Receive,
   RetryAfterError,
-  type Sends,
   type Settings,
 } from "../../../actors/index.ts";
+import { actorName, BACKOFF_MS, MAX_ATTEMPTS, TIMEOUT_MS } from "../actors.ts";
 import {
-  BACKOFF_MS,
-  CLERKS,
+  bulkOf,
   type ClerkMessages,
-  clerkName,
   type Kind,
-  MAX_ATTEMPTS,
   type Parcel,
   type Payload,
+  placed,
   type Rhythm,
-  SMALL_CLERK,
-  SMALL_CLERK_PENDING,
+  type Scene,
   tickNumber,
   tickParcel,
-  TIMEOUT_MS,
   zombieParcel,
 } from "../parcel.ts";
-import type { AlarmState, Audit, Told } from "../testimony.ts";
+import type { AlarmState, Audit } from "../testimony.ts";
 import { auditOf } from "./audit.ts";
-import { declare, optionsOf, payloadOf, sendParcel } from "./sending.ts";
+import { Director, type Perform } from "./director.ts";
+import {
+  answerOutage,
+  type Bindings,
+  indexOf,
+  namespaceOf,
+  pretendNewer,
+  settingsOf,
+} from "./environment.ts";
+import { Hands } from "./hands.ts";
 import { Tables } from "./tables.ts";
-import { witness } from "./witness.ts";
+import { toldOf, watchWake, witness } from "./witness.ts";
 
 const HANDLED = "handled";
 const ALARM = "alarm";
 
-export interface Env {
-  readonly CLERKS: DurableObjectNamespace<Clerk>;
-  /** Whether this is the older version of the code. */
-  readonly IS_OLD: boolean;
-}
+export type Env = Bindings<DurableObjectNamespace<Clerk>>;
 
 export class Clerk extends Actor<Env, ClerkMessages> {
+  /** An object that an alarm wakes does not know its name. */
+  readonly #me: number = indexOf(this.ctx.id, this.env);
   protected override readonly policy: Policy = {
     maxAttempts: MAX_ATTEMPTS,
     backoff: BACKOFF_MS,
-    timeout: TIMEOUT_MS,
+    timeout: this.env.PRESENT.code === "wrong settings" ? "11 minutes" : TIMEOUT_MS,
   };
-  /** An object that an alarm wakes does not know its name. */
-  readonly #me: number = indexOf(this.ctx.id, this.env);
   protected override readonly settings: Settings = {
-    minInterval: 100,
-    ...(this.#me === SMALL_CLERK ? { maxPending: SMALL_CLERK_PENDING } : {}),
-    onEvent: (event) => witness({ told: { actor: this.#me, at: Date.now(), ...seenOf(event) } }),
+    ...settingsOf(this.#me),
+    onEvent: (event) => witness({ told: toldOf(this.#me, event) }),
   };
-  protected override readonly receive: Receive<ClerkMessages> = withoutFresh(this.env.IS_OLD, {
+  protected override readonly receive: Receive<ClerkMessages> = withoutFresh(this.env, {
     note: this.#sync("note"),
     line: this.#sync("line"),
     fresh: this.#sync("fresh"),
@@ -69,43 +68,52 @@ export class Clerk extends Actor<Env, ClerkMessages> {
     favor: (payload, delivery) => this.#work("favor", payload, delivery),
     tick: (rhythm, delivery) => this.#tick(rhythm, delivery),
   });
-  protected override readonly onDeadLetter: OnDeadLetter = (letter) => this.#tables.hooked(letter.id);
+  protected override readonly onDeadLetter: OnDeadLetter = (letter) =>
+    this.#tables.hooked(placed(this.#me, letter.id));
   readonly #tables = new Tables(this.ctx.storage.sql);
+  readonly #hands = new Hands(this.#me, this.#tables, this.mailbox, (actor) =>
+    this.ref<ClerkMessages>(namespaceOf(this.env, actor), actorName(actor)),
+  );
+  /** What bypasses the mailbox, as an object would that is made in a field above it. */
+  readonly #captured: DurableObjectStorage;
 
   constructor(ctx: DurableObjectState, env: Env) {
+    const captured = ctx.storage;
+    pretendNewer(captured.sql, env.PRESENT.code === "newer schema");
     super(ctx, env);
+    this.#captured = captured;
+    watchWake(this.#me, this.mailbox);
     witness({ born: this.#me, at: Date.now() });
   }
 
-  /** Sends what it is told outside any attempt, in the commit of this request; answers the ids. */
-  order(parcels: readonly Parcel[], declares: readonly Rhythm[]): string[] {
-    for (const rhythm of declares) this.#declare(rhythm);
-    return parcels.map((parcel) => this.#send(parcel));
+  override async mailboxCall(call: string): Promise<string> {
+    return answerOutage(this.#me, this.env.PRESENT, call, () => super.mailboxCall(call));
   }
 
-  /** Does the same in a transaction that fails. */
-  orderInVain(parcels: readonly Parcel[]): void {
-    try {
-      this.ctx.storage.transactionSync(() => {
-        for (const parcel of parcels) this.#send(parcel);
-        throw new Error("in vain");
-      });
-    } catch (error) {
-      if (!(error instanceof Error) || error.message !== "in vain") throw error;
-    }
+  /** Does what it is told outside any attempt. */
+  async order(scenes: readonly Scene[]): Promise<void> {
+    const director = this.#director(this.#hands.written());
+    for (const scene of scenes) await director.play(scene);
   }
 
   /** Sets the object's own alarm, which sets itself again until it has run so often. */
-  startAlarm(rounds: number, everyMs: number): void {
-    const { kv } = this.ctx.storage;
-    if (kv.get(ALARM) === undefined) this.#setAlarm({ ran: 0, rounds, everyMs });
+  async startAlarm(rounds: number, everyMs: number): Promise<void> {
+    const { storage } = this.ctx;
+    if (storage.kv.get(ALARM) !== undefined) return;
+    const due = Date.now() + everyMs;
+    // Code that cannot deliver refuses it, and then it is not started.
+    await storage.setAlarm(due);
+    storage.kv.put(ALARM, { ran: 0, rounds, everyMs, due });
   }
 
   override alarm(): void {
-    const state = this.ctx.storage.kv.get<AlarmState & { readonly due: number }>(ALARM);
+    const { storage } = this.ctx;
+    const state = storage.kv.get<AlarmState & { readonly due: number }>(ALARM);
     if (state === undefined) return;
     witness({ alarm: this.#me, at: Date.now(), dueAt: state.due });
-    this.#setAlarm({ ...state, ran: state.ran + 1 });
+    const next = { ...state, ran: state.ran + 1, due: Date.now() + state.everyMs };
+    storage.kv.put(ALARM, next);
+    if (next.ran < next.rounds) void storage.setAlarm(next.due);
   }
 
   audit(): Audit {
@@ -119,12 +127,6 @@ export class Clerk extends Actor<Env, ClerkMessages> {
     );
   }
 
-  #setAlarm(state: AlarmState): void {
-    const due = Date.now() + state.everyMs;
-    this.ctx.storage.kv.put(ALARM, { ...state, due });
-    if (state.ran < state.rounds) void this.ctx.storage.setAlarm(due);
-  }
-
   /** Every other clerk declares that its sync handlers are. */
   #sync(kind: Kind): HandlerWithPolicy<Payload> {
     const handle = (payload: Payload, delivery: Delivery): void => this.#handle(kind, payload, delivery);
@@ -135,16 +137,16 @@ export class Clerk extends Actor<Env, ClerkMessages> {
   #handle(kind: Kind, payload: Payload, delivery: Delivery): void {
     this.#enter(payload, delivery);
     const { parcel } = payload;
-    const { n, fate } = parcel;
+    const { n, fate, scenes = [] } = parcel;
     if (fate.kind === "defer" && this.#tables.deferrals(delivery.id) < fate.times) {
       this.#tables.deferred(delivery.id);
       delivery.defer(fate.ms);
       return;
     }
     this.#complete({ id: delivery.id, n, kind, attempt: delivery.attempt });
-    for (const child of parcel.sends) this.#send(child, delivery);
-    for (const rhythm of parcel.declares ?? []) this.#declare(rhythm);
-    for (const { n: number } of parcel.cancels ?? []) this.#cancelOwn(number);
+    for (const child of parcel.sends) this.#hands.send(child, delivery);
+    const director = this.#director(this.#hands.written(delivery));
+    for (const scene of scenes) director.playSync(scene);
     this.#befall(parcel, delivery);
   }
 
@@ -152,38 +154,55 @@ export class Clerk extends Actor<Env, ClerkMessages> {
   async #work(kind: Kind, payload: Payload, delivery: Delivery): Promise<void> {
     this.#enter(payload, delivery);
     const { parcel } = payload;
-    const { n, ms = 0, fate, sends } = parcel;
+    const { n, ms = 0, fate, sends, scenes = [] } = parcel;
     const half = Math.ceil(sends.length / 2);
-    for (const child of sends.slice(0, half)) this.#buffer(child, delivery);
+    for (const child of sends.slice(0, half)) this.#hands.buffer(child, delivery);
     if (ms > 0) await scheduler.wait(ms);
     if (fate.kind === "hang" && delivery.attempt <= fate.times) {
       await scheduler.wait(TIMEOUT_MS + 500);
       // Refused, because the attempt has ended; were it not, the books would show it.
-      this.#post(zombieParcel(parcel));
+      this.#hands.post(zombieParcel(parcel));
       return;
     }
+    // Whoever was cancelled meanwhile stops here; nobody else was.
+    delivery.signal.throwIfAborted();
+    const director = this.#director(this.#hands.buffered(delivery));
+    for (const scene of scenes) await director.play(scene);
     this.#befall(parcel, delivery);
-    for (const child of sends.slice(half)) this.#buffer(child, delivery);
-    for (const { n: number, to } of parcel.cancels ?? []) await this.#cancelThere(number, to);
+    for (const child of sends.slice(half)) this.#hands.buffer(child, delivery);
     this.#tables.completed({ id: delivery.id, n, kind, attempt: delivery.attempt, at: Date.now() });
   }
 
   #tick(rhythm: Rhythm, delivery: Delivery): void {
     const planned = Number(delivery.id.slice(delivery.id.indexOf("@") + 1));
-    const n = tickNumber(rhythm.key, planned);
-    const { id, attempt, dueAt, recurrence } = delivery;
+    const n = tickNumber(rhythm, planned);
+    const { attempt, dueAt, recurrence } = delivery;
+    const id = placed(this.#me, delivery.id);
     const entry = { actor: this.#me, id, n, attempt, dueAt, at: Date.now(), notBefore: planned };
-    witness({ entry: recurrence === undefined ? entry : { ...entry, recurrence } });
+    witness({
+      entry: recurrence === undefined ? entry : { ...entry, recurrence: placed(this.#me, recurrence) },
+    });
     this.#complete({ id, n, kind: "tick", attempt });
-    this.#send(tickParcel(rhythm, planned));
+    this.#hands.send(tickParcel(rhythm, planned));
     const turn = Math.floor(planned / rhythm.everyMs);
     if (rhythm.rejectEvery > 0 && turn % rhythm.rejectEvery === 0) throw new NonRetryableError("rejected");
     if (rhythm.throwEvery > 0 && turn % rhythm.throwEvery === 0 && attempt === 1) throw new Error("thrown");
   }
 
-  #enter({ parcel, notBefore, line }: Payload, { id, attempt, dueAt }: Delivery): void {
-    const entry = { actor: this.#me, id, n: parcel.n, attempt, dueAt, at: Date.now(), notBefore };
-    witness({ entry: line === undefined ? entry : { ...entry, line } });
+  #enter({ parcel, notBefore, line, bulk }: Payload, { id, attempt, dueAt }: Delivery): void {
+    witness({
+      entry: {
+        actor: this.#me,
+        id,
+        n: parcel.n,
+        attempt,
+        dueAt,
+        at: Date.now(),
+        notBefore,
+        ...(line === undefined ? {} : { line }),
+        ...(bulk === bulkOf(parcel) ? {} : { isDamaged: true as const }),
+      },
+    });
   }
 
   #complete(row: { id: string; n: string; kind: Kind | "tick"; attempt: number }): void {
@@ -201,77 +220,14 @@ export class Clerk extends Actor<Env, ClerkMessages> {
     if (fate.kind === "abort" && attempt <= fate.times) this.ctx.abort("aborted");
   }
 
-  /** Sends and writes it down. */
-  #send(parcel: Parcel, delivery?: Delivery): string {
-    const id = this.#post(parcel, delivery);
-    this.#tables.sent(parcel.n, id);
-    return id;
-  }
-
-  /** Sends from an async attempt: what it writes down itself would not be in the commit of the ack. */
-  #buffer(parcel: Parcel, delivery: Delivery): void {
-    witness({ posted: { n: parcel.n, id: this.#post(parcel, delivery) } });
-  }
-
-  #post(parcel: Parcel, delivery?: Delivery): string {
-    const payload = payloadOf(parcel);
-    if (parcel.isReply === true && delivery !== undefined)
-      return delivery.reply<ClerkMessages>(parcel.kind, payload, optionsOf(parcel));
-    if (parcel.kind !== "line") return sendParcel(this.#to(parcel.to), parcel, payload);
-    const line = { from: this.#me, seq: this.#tables.nextLine(parcel.to) };
-    return sendParcel(this.#to(parcel.to), parcel, { ...payload, line });
-  }
-
-  #declare(rhythm: Rhythm): void {
-    declare(this.#to(rhythm.to), rhythm);
-  }
-
-  #cancelOwn(number: string): void {
-    const id = this.#tables.sentId(number);
-    if (id === undefined) return;
-    const at = Date.now();
-    this.#tables.cancelled({ id, target: this.#me, answer: Number(this.cancel(id)), askedAt: at, at });
-  }
-
-  /** Where the message is: in the own outbox still, or at its target. */
-  async #cancelThere(number: string, to: number): Promise<void> {
-    const id = this.#tables.sentId(number);
-    if (id === undefined) return;
-    const askedAt = Date.now();
-    witness({ cancels: id });
-    const answer = await this.ref<ClerkMessages>(this.env.CLERKS, clerkName(to)).cancel(id);
-    this.#tables.cancelled({ id, target: to, answer: Number(answer), askedAt, at: Date.now() });
-  }
-
-  #to(actor: number): Sends<ClerkMessages, "sync"> {
-    if (actor === this.#me) return this.mailbox;
-    return this.ref<ClerkMessages>(this.env.CLERKS, clerkName(actor));
+  #director(perform: Perform): Director {
+    return new Director(this.ctx.storage, this.#captured, perform);
   }
 }
 
 /** What an older version of the code receives. */
-function withoutFresh(isOld: boolean, receive: Receive<ClerkMessages>): Receive<ClerkMessages> {
-  if (!isOld) return receive;
+function withoutFresh({ PRESENT }: Env, receive: Receive<ClerkMessages>): Receive<ClerkMessages> {
+  if (PRESENT.code !== "old") return receive;
   const { fresh: _fresh, ...rest } = receive;
   return rest as Receive<ClerkMessages>;
-}
-
-/** Of an event, what the books look at. */
-function seenOf(event: MailboxEvent): Omit<Told, "actor" | "at"> {
-  return {
-    event: event.event,
-    ...("id" in event ? { id: event.id } : {}),
-    ...(event.event === "replaced" ? { by: event.by } : {}),
-    ...(event.event === "notEnqueued" ? { keptId: event.keptId } : {}),
-    ...(event.event === "skipped" ? { count: event.count } : {}),
-    ...(event.event === "attemptFailed" ? { outcome: event.outcome } : {}),
-    ...(event.event === "healed" ? { alarm: event.alarm } : {}),
-  };
-}
-
-function indexOf(id: DurableObjectId, { CLERKS: clerks }: Env): number {
-  for (let index = 0; index < CLERKS; index += 1) {
-    if (clerks.idFromName(clerkName(index)).equals(id)) return index;
-  }
-  throw new Error(`No clerk has the id ${id.toString()}.`);
 }

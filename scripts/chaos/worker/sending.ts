@@ -2,7 +2,7 @@
 
 import type { RecurrenceOptions, SendEntry, SendOptions, Sends } from "../../../mailbox/index.ts";
 import type { Answer, Mode } from "../../../mailbox/verbs/verbs.ts";
-import type { ClerkMessages, Parcel, Payload, Rhythm } from "../parcel.ts";
+import { bulkOf, type ClerkMessages, type Parcel, type Payload, type Rhythm } from "../parcel.ts";
 
 /** Sends one parcel; answers the id. */
 export function sendParcel<A extends Mode>(
@@ -26,7 +26,12 @@ export function entryOf(parcel: Parcel, payload: Payload): SendEntry<ClerkMessag
 
 /** The payload of a parcel that is sent now. */
 export function payloadOf(parcel: Parcel): Payload {
-  return { parcel, notBefore: Date.now() + (parcel.delay ?? 0) };
+  const bulk = bulkOf(parcel);
+  return {
+    parcel,
+    notBefore: Date.now() + (parcel.delay ?? 0),
+    ...(bulk === undefined ? {} : { bulk }),
+  };
 }
 
 /** Declares a recurrence; answers its id. */

@@ -1,18 +1,22 @@
 // Makes parcels: trees of messages, each with its fate, from a seeded generator.
 
+import { CLERKS, MAX_ATTEMPTS } from "../actors.ts";
 import {
-  CLERKS,
   type Fate,
   FOREVER,
   isSync,
   type Kind,
-  MAX_ATTEMPTS,
   type Parcel,
+  type Payload,
   type Rhythm,
-} from "./parcel.ts";
+  sendsOf,
+} from "../parcel.ts";
 import type { Random } from "./random.ts";
+import { doing } from "./scenes.ts";
 
 const DEPTH = 3;
+/** One for all messages of a type, so that it is often held. */
+export const SHARED_KEY = "only";
 
 type Fates = readonly (readonly [weight: number, make: (random: Random) => Fate])[];
 
@@ -86,9 +90,8 @@ export function makeParcel(
 
 function timing(random: Random): Partial<Parcel> {
   if (random.chance(0.08)) {
-    // One key for all of a type, so that it is often held.
     const ifPending = random.pick(["keep", "replace"] as const);
-    return { key: "only", ifPending, delay: random.int(500, 4_000) };
+    return { key: SHARED_KEY, ifPending, delay: random.int(500, 4_000) };
   }
   if (random.chance(0.03)) return { delay: random.int(100, 600), expires: random.int(0, 60) };
   return random.weighted([
@@ -108,7 +111,7 @@ function what(
   steady: Steady,
   from: number | undefined,
   depth: number,
-): Pick<Parcel, "sends" | "cancels" | "declares"> {
+): Pick<Parcel, "sends" | "scenes"> {
   if (depth >= DEPTH) return { sends: [] };
   // Only a sync handler writes down in its own commit what it has sent, and declares what is there for sure.
   if (canWrite) {
@@ -132,7 +135,7 @@ function what(
     return makeParcel(random, number, to, steady, self, depth + 1);
   });
   return canWrite && steady.length > 0 && random.chance(0.04)
-    ? { sends, declares: [random.pick(steady)] }
+    ? { sends, scenes: [doing({ do: "declare", rhythm: random.pick(steady) })] }
     : { sends };
 }
 
@@ -179,22 +182,34 @@ function cancelling(random: Random, n: string, self: number): Parcel[] {
         [1, { kind: "throw", times: 1 }],
       ]),
       sends: [],
-      cancels: [{ n: victim.n, to: victim.to }],
+      scenes: [
+        doing(isOwn ? { do: "cancel own", n: victim.n } : { do: "cancel there", n: victim.n, to: victim.to }),
+      ],
     },
   ];
 }
 
+/** A message that nothing befalls, unless it is said. */
+export function simple(n: string, to: number, more: Partial<Parcel> = {}): Parcel {
+  return { n, to, kind: "note", fate: { kind: "complete" }, sends: [], ...more };
+}
+
 export function other(random: Random, self: number): number {
-  return (self + random.int(1, CLERKS - 1)) % CLERKS;
+  return self < CLERKS ? (self + random.int(1, CLERKS - 1)) % CLERKS : random.int(0, CLERKS - 1);
 }
 
 /** A parcel and all that follows from it. */
 export function* withDescendants(parcel: Parcel): Generator<Parcel> {
   yield parcel;
-  for (const child of parcel.sends) yield* withDescendants(child);
+  for (const child of childrenOf(parcel)) yield* withDescendants(child);
 }
 
-/** The same parcel, repaired: nothing befalls it any more. */
-export function repaired(parcel: Parcel): Parcel {
-  return { ...parcel, fate: { kind: "complete" } };
+/** What a handler sends, in its scenes too. */
+export function childrenOf({ sends, scenes = [] }: Parcel): Parcel[] {
+  return [...sends, ...scenes.flatMap((scene) => sendsOf(scene))];
+}
+
+/** The payload of the same parcel, repaired: nothing befalls it any more, and it is small. */
+export function repaired({ bulk: _bulk, ...parcel }: Parcel): Payload {
+  return { parcel: { ...parcel, fate: { kind: "complete" } }, notBefore: 0 };
 }
