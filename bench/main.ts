@@ -75,7 +75,7 @@ async function main(): Promise<void> {
     await work("handlers", async () => {
       const spec = { payload: "small", n: 10_000, order: "asc" } as const;
       return {
-        plain: await bench.one("drain", { ...spec, handler: "plain", codec: "none" }),
+        plain: await bench.one("drain", { ...spec, handler: "noop", codec: "none" }),
         write: await bench.one("drain", { ...spec, handler: "write", codec: "json" }),
         async: await bench.one("drain", { ...spec, handler: "async", codec: "none" }),
         failing: await bench.one("drain", { ...spec, handler: "fail", codec: "json" }, 5),

@@ -87,7 +87,7 @@ function table({ enqueue, drain, handlers, rows, machine }: Result): string {
     "",
     ...faster(enqueued?.neighbours ?? {}, "enqueues"),
     ...faster(drained?.neighbours ?? {}, "drains"),
-    `Ratios to the floor at 10,000 pending: enqueue ${enqueue.small.ratio}, drain ${drain.small.ratio}; 5 KB: ${enqueue.medium.ratio} and ${drain.medium.ratio}. At 100,000 pending: ${enqueue.small.byPending["100000"]?.ratio} and ${drain.small.byPending["100000"]?.ratio}. The handlers are declared \`sync\`; a plain function drains at ${handlers.plain.ratio}. Rows written of the neighbours include their \`setAlarm\` for each message.`,
+    `Ratios to the floor at 10,000 pending: enqueue ${enqueue.small.ratio}; drain ${handlers.write.ratio} with a handler that writes a row, ${drain.small.ratio} with one that does nothing; 5 KB: ${enqueue.medium.ratio} and ${drain.medium.ratio}. At 100,000 pending: ${enqueue.small.byPending["100000"]?.ratio} and ${drain.small.byPending["100000"]?.ratio}. Rows written of the neighbours include their \`setAlarm\` for each message.`,
     "Each side pays for the garbage that it leaves: it is collected before and after each measurement, and counts.",
     `Local workerd, one run, ${machine.cpus} × ${machine.model}, load ${machine.load}: compare the columns, not the microseconds with yours. \`npm run bench\` repeats it.`,
   ].join("\n");

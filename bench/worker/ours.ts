@@ -14,7 +14,6 @@ const STEP = 1_000;
 type Messages = {
   noop: unknown;
   write: unknown;
-  plain: unknown;
   async: unknown;
   fail: unknown;
   late: unknown;
@@ -24,21 +23,12 @@ export class Ours extends DurableObject<Env> {
   readonly #meter = Meter.of(this.ctx);
   readonly mailbox: Mailbox<Messages> = new Mailbox<Messages>(this.ctx, this.env, {
     receive: {
-      noop: {
-        sync: true,
-        handle: () => {
-          this.#handled += 1;
-        },
-      },
-      plain: () => {
+      noop: () => {
         this.#handled += 1;
       },
-      write: {
-        sync: true,
-        handle: () => {
-          this.#handled += 1;
-          this.ctx.storage.sql.exec("INSERT INTO notes (text) VALUES (?)", "noted");
-        },
+      write: () => {
+        this.#handled += 1;
+        this.ctx.storage.sql.exec("INSERT INTO notes (text) VALUES (?)", "noted");
       },
       async: async () => {
         this.#handled += 1;

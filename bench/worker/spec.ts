@@ -10,7 +10,7 @@ export interface Spec {
    * What the handler does: nothing; nothing, but not declared sync; write one row; nothing, asynchronously;
    * fail for one message in 100.
    */
-  readonly handler: "noop" | "plain" | "write" | "async" | "fail";
+  readonly handler: "noop" | "write" | "async" | "fail";
   /** What the floor does with a payload: `none` (drain only: not read), JSON, or superjson. */
   readonly codec: "none" | "json" | "superjson";
   /** The floor commits after each page of 100, too. */

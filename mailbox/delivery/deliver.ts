@@ -13,14 +13,12 @@ import { EnvelopeDelivery, type SendBack } from "../host/delivery.ts";
 import type { Envelope, EnvelopeOptions, LetterRow, StoredError } from "../message/envelope.ts";
 import { storedError } from "../message/thrown.ts";
 import { applySchema, type Handler, isAsyncFunction } from "../host/handlers.ts";
-import { Savepoint } from "./savepoint.ts";
-import { SharedFrame } from "../host/attempt-scope.ts";
 import { detach } from "../lifecycle/occurrence.ts";
 import { MessageRun } from "./message-run.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 import { clearLease, type Item, settle } from "../lifecycle/settle.ts";
 import { DEFAULT_POLICY, type ResolvedPolicy, resolvePolicy } from "../message/policy.ts";
-import { run } from "./run-any.ts";
+import { run } from "./run.ts";
 import type { Lease, UserAlarm } from "../store/state.ts";
 import { alarmFailed, alarmInfo, isSame } from "../host/user-alarm.ts";
 
@@ -29,26 +27,17 @@ const HOOK_ATTEMPTS = 3;
 const HOOK_BACKOFF_MS = 1_000;
 /** An alarm of the host may run as long as the platform lets it, but for the mailbox' sake not longer than a handler. */
 const ALARM_TIMEOUT_MS = 600_000;
-/** A context to share costs as much as two of one's own. */
-const FRAME_LEAST = 10;
-
 const NO_OPTIONS: EnvelopeOptions = {};
 
 export class Deliverer {
-  /** The transaction of sync handlers. */
-  readonly savepoint: Savepoint;
   readonly #core: Core;
   readonly #outbox: Outbox;
   readonly #sendBack: SendBack;
   /** The end of a leased run may not be on disk yet: a death now would be charged to its message. */
   #owesSync = false;
-  /** The context that sync handlers of the present page share; and the same while it is entered. */
-  #pageFrame: SharedFrame | undefined;
-  #frame: SharedFrame | undefined;
 
   constructor(core: Core, outbox: Outbox, sendBack: SendBack) {
     this.#core = core;
-    this.savepoint = new Savepoint(core.storage);
     this.#outbox = outbox;
     this.#sendBack = sendBack;
   }
@@ -60,38 +49,6 @@ export class Deliverer {
 
   synced(): void {
     this.#owesSync = false;
-  }
-
-  /** Calls what delivers the items of a page from this one on, in a context that those of sync handlers share. */
-  inFrame<R>({ row }: Item, count: number, call: () => R): R {
-    const isSync = this.#core.config.handlers.get(row.type)?.isSync === true;
-    if (!isSync || count < FRAME_LEAST) return call();
-    const frame = (this.#pageFrame ??= new SharedFrame(this.#core));
-    this.#frame = frame;
-    try {
-      return frame.enter(call);
-    } finally {
-      this.#frame = undefined;
-    }
-  }
-
-  /** The page has ended. Not inside a transaction. */
-  endPage(): void {
-    this.#pageFrame = undefined;
-    this.#core.envelopes.endPage();
-  }
-
-  /** Whether its handler may be synchronous, so that others of the kind may share its savepoint. */
-  isJoinable({ row }: Item, isSuspicious: boolean): boolean {
-    const handler = this.#core.config.handlers.get(row.type);
-    return (
-      handler?.isAsync === false &&
-      // A schema is the user's code too, and what it does is not part of the attempt.
-      handler.schema === undefined &&
-      row.options === null &&
-      row.attempt === 0 &&
-      !isSuspicious
-    );
   }
 
   /**
@@ -191,7 +148,7 @@ export class Deliverer {
       return true;
     }
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
-    await run(core, this.#outbox, this.savepoint, {
+    await run(core, this.#outbox, {
       attempt,
       isAsync: isAsyncFunction(onDeadLetter),
       timeoutMs: HOOK_TIMEOUT_MS,
@@ -239,7 +196,7 @@ export class Deliverer {
     }
     core.runningAlarm = alarm;
     try {
-      await run(core, this.#outbox, this.savepoint, {
+      await run(core, this.#outbox, {
         attempt,
         isAsync: true,
         timeoutMs: ALARM_TIMEOUT_MS,
@@ -268,7 +225,7 @@ export class Deliverer {
     const row = item.present === undefined ? item.row : detach(core, item.present);
     if (row === undefined) return;
     const own: Item = { row, present: undefined };
-    const attempt = this.#attempt("message", row, row.attempt + 1, handler.isAsync, true, handler.isSync);
+    const attempt = this.#attempt("message", row, row.attempt + 1, handler.isAsync, true);
     const generation = core.generation;
     await this.#lease({
       kind: "message",
@@ -315,7 +272,7 @@ export class Deliverer {
     const core = this.#core;
     const { row } = item;
     const number = row.attempt + 1;
-    const attempt = leased ?? this.#attempt("message", row, number, handler.isAsync, false, handler.isSync);
+    const attempt = leased ?? this.#attempt("message", row, number, handler.isAsync, false);
     let payload: unknown;
     try {
       payload = decodePayload(row.payload);
@@ -332,8 +289,7 @@ export class Deliverer {
     const delivery = new EnvelopeDelivery(row, attempt, this.#sendBack);
     const policy = this.#policyOf(handler, options);
     const message = { item, handler, policy, attempt, payload, delivery, startedAt };
-    const frame = leased === undefined && handler.isSync ? this.#frame : undefined;
-    return run(core, this.#outbox, this.savepoint, new MessageRun(core, message), frame);
+    return run(core, this.#outbox, new MessageRun(core, message));
   }
 
   /** Keeps a message whose type this code version does not know: another version will. */
@@ -358,10 +314,9 @@ export class Deliverer {
     number: number,
     isAsync: boolean,
     leased: boolean,
-    isSync = false,
   ): Attempt {
     const subject = { kind, id: row.id, type: row.type, due: row.due, attempt: number };
-    const attempt = new Attempt(this.#core, subject, isAsync ? "async" : "sync", leased, isSync);
+    const attempt = new Attempt(this.#core, subject, isAsync ? "async" : "sync", leased);
     this.#core.running = attempt;
     return attempt;
   }

@@ -12,7 +12,6 @@ import { Housekeeping } from "./housekeeping.ts";
 import { presentEnvelope, takeUp } from "../lifecycle/occurrence.ts";
 import { compareDue, cutOf, isBehind } from "../message/order.ts";
 import type { Item } from "../lifecycle/settle.ts";
-import { PageRun, SLOW_PAGE_MS } from "./page.ts";
 import type { Relay } from "../outbox/relay.ts";
 import { NEVER } from "../host/wake.ts";
 
@@ -20,6 +19,8 @@ const PAGES: readonly number[] = [1, 10, 100, 1_000];
 const PAGE_UNITS = 1024 * 1024;
 /** A page that took longer is large enough: one of ten times as many would hold up others. */
 const QUICK_PAGE_MS = 5;
+/** The page was chosen before it was slow: others get in between, and the wake counts its time. */
+const SLOW_PAGE_MS = 50;
 const WAKE_MS = 10_000;
 /** How long a wake waits for batches in flight before it leaves them to themselves. */
 const LINGER_MS = 1_000;
@@ -300,19 +301,26 @@ export class Drain {
       .slice(0, count);
   }
 
+  /** Delivers item after item, up to anything that makes the rest of the page stale. */
   async #deliverPage(page: readonly Item[], suspiciousUntil: number): Promise<void> {
     const core = this.#core;
     const { generation } = core;
-    const run = new PageRun(core, this.#deliverer, page, suspiciousUntil);
+    const startedAt = clockNow();
     try {
-      for (let { next } = run; next !== undefined; { next } = run) {
-        const done = this.#deliverer.inFrame(next, page.length, () => run.deliver());
-        if (done === undefined) return;
-        await this.#beside(done);
-        if (core.generation !== generation || this.#isInterrupted()) return;
+      for (const item of page) {
+        const now = clockNow();
+        const isSuspicious = item.row.due <= suspiciousUntil;
+        if (now - startedAt > SLOW_PAGE_MS || this.#deliverer.mustSyncBefore(item, isSuspicious)) return;
+        const done = this.#deliverer.deliver(item, isSuspicious, now);
+        if (done !== undefined) {
+          await this.#beside(done);
+          if (this.#isInterrupted()) return;
+        }
+        // Something else than an ack has changed the rows: what was selected may no longer be next.
+        if (core.generation !== generation) return;
       }
     } finally {
-      this.#deliverer.endPage();
+      core.envelopes.endPage();
     }
   }
 

@@ -8,7 +8,7 @@ import type { Delivery } from "../host/delivery.ts";
 import type { Handler } from "../host/handlers.ts";
 import { ack, clearLease, type Item, settle } from "../lifecycle/settle.ts";
 import type { ResolvedPolicy } from "../message/policy.ts";
-import type { Runnable } from "./runnable.ts";
+import type { Completed, Execution, Failed } from "./run.ts";
 
 /** What a run is of. */
 interface Parts {
@@ -21,7 +21,7 @@ interface Parts {
   readonly startedAt: number;
 }
 
-export class MessageRun implements Runnable {
+export class MessageRun implements Execution {
   readonly attempt: Attempt;
   readonly isAsync: boolean;
   readonly timeoutMs: number;
@@ -47,7 +47,7 @@ export class MessageRun implements Runnable {
     return handler.handle(payload, delivery);
   }
 
-  completed(result: Extract<Result, { kind: "completed" }>): void {
+  completed(result: Completed): void {
     const core = this.#core;
     const { attempt } = this;
     const { item, startedAt } = this.#of;
@@ -75,7 +75,7 @@ export class MessageRun implements Runnable {
     if (this.attempt.cancelledBy !== "another") this.#core.delivered += 1;
   }
 
-  failed(result: Exclude<Result, { kind: "completed" }>): void {
+  failed(result: Failed): void {
     this.#core.commit(() => {
       clearLease(this.#core, this.attempt);
       // After its own cancel too nothing follows from a failure; a rollback has taken that cancel with it.

@@ -31,8 +31,6 @@ export class Attempt {
   readonly subject: Subject;
   /** Whether its lease is on disk, and so has to be cleared with its outcome. */
   readonly leased: boolean;
-  /** Whether its handler is declared sync. */
-  readonly isSync: boolean;
   /** Sync: a plain function that has not answered yet, in a savepoint, where no time passes. */
   mode: "sync" | "async";
   /**
@@ -50,12 +48,11 @@ export class Attempt {
   #waited = false;
   #onWait: (() => void) | undefined;
 
-  constructor(owner: object, subject: Subject, mode: "sync" | "async", leased: boolean, isSync: boolean) {
+  constructor(owner: object, subject: Subject, mode: "sync" | "async", leased: boolean) {
     this.owner = owner;
     this.subject = subject;
     this.mode = mode;
     this.leased = leased;
-    this.isSync = isSync;
   }
 
   get state(): "running" | "completed" | "ended" {
@@ -118,6 +115,12 @@ export class Attempt {
   end(): void {
     this.#state = "ended";
     this.release();
+  }
+
+  /** A plain function's savepoint was rolled back: it has failed, and whom it had cancelled is not. */
+  rolledBack(): void {
+    this.end();
+    this.cancelledBy = undefined;
   }
 
   /**

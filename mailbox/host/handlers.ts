@@ -21,18 +21,10 @@ import { type Policy, POLICY_NAMES, parsePolicy, type StoredPolicy } from "../me
  */
 export type Handle<P> = (payload: P, delivery: Delivery) => unknown;
 
-/** What can be said of a handler beside its function. */
-export interface HandlerOptions extends Policy {
-  /**
-   * Promises that it is synchronous, for speed where thousands are delivered at once: it answers no promise
-   * (an attempt that does has failed), and what it leaves behind uses no verb (`AttemptEndedError`).
-   *
-   * @default false: it may answer a promise, and is synchronous when it does not
-   */
-  readonly sync?: boolean;
-}
+/** What can be said of a handler beside its function: its policy. */
+export type HandlerOptions = Policy;
 
-const OPTION_NAMES: Names<HandlerOptions> = { sync: true, ...POLICY_NAMES };
+const OPTION_NAMES: Names<HandlerOptions> = POLICY_NAMES;
 
 /** A handler with a policy of its own. */
 export interface HandlerWithPolicy<P> extends HandlerOptions {
@@ -90,8 +82,6 @@ export interface Handler {
   readonly isAsync: boolean;
   readonly policy: StoredPolicy | undefined;
   readonly schema: StandardSchemaV1 | undefined;
-  /** Declared so. */
-  readonly isSync: boolean;
 }
 
 // Computed, not named: a name would be lost where a build lowers async functions.
@@ -153,19 +143,11 @@ function resolved(
   written: Handle<unknown> = handle,
 ): Handler {
   checkNames(options, OPTION_NAMES, `receive.${type}`);
-  const { sync, ...policy } = options;
-  const isAsync = isAsyncFunction(written);
-  if ((sync !== undefined && typeof sync !== "boolean") || (sync === true && isAsync)) {
-    throw new InvalidReceiveError(
-      `receive.${type}.sync is ${JSON.stringify(sync)} of ${isAsync ? "an async function" : "a function"}; expected true or false, and true only of a function that answers no promise.`,
-    );
-  }
   return {
     handle,
-    isAsync,
-    policy: parsePolicy(policy, `the policy of receive.${type}`),
+    isAsync: isAsyncFunction(written),
+    policy: parsePolicy(options, `the policy of receive.${type}`),
     schema,
-    isSync: sync === true,
   };
 }
 

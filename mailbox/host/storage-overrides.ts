@@ -6,7 +6,6 @@ import type { Core } from "./context.ts";
 import { RefusedInHandlerError } from "../errors.ts";
 import { currentAttempt, inScope, runningAttempt } from "./attempt-scope.ts";
 import type { Outgoing } from "./send-buffer.ts";
-import { watchStorage } from "./storage-uses.ts";
 import { alarmMembers } from "./user-alarm.ts";
 
 type Members = Partial<Record<string | symbol, unknown>>;
@@ -114,10 +113,8 @@ async function inTransaction<T>(
     sent.clear();
     forget(core, mark);
   };
-  const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction => {
-    // A sync handler of meanwhile may have got hold of it.
-    watchStorage(txn);
-    return overlay(txn, {
+  const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction =>
+    overlay(txn, {
       ...alarm,
       rollback: () => {
         txn.rollback();
@@ -126,7 +123,6 @@ async function inTransaction<T>(
         rolledBack();
       },
     });
-  };
   let isOpen = false;
   try {
     return await core.storage.transaction((txn) => {

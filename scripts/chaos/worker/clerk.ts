@@ -4,7 +4,7 @@
 import {
   Actor,
   type Delivery,
-  type HandlerWithPolicy,
+  type Handle,
   NonRetryableError,
   type OnDeadLetter,
   type Policy,
@@ -127,10 +127,8 @@ export class Clerk extends Actor<Env, ClerkMessages> {
     );
   }
 
-  /** Every other clerk declares that its sync handlers are. */
-  #sync(kind: Kind): HandlerWithPolicy<Payload> {
-    const handle = (payload: Payload, delivery: Delivery): void => this.#handle(kind, payload, delivery);
-    return this.#me % 2 === 0 ? { sync: true, handle } : { handle };
+  #sync(kind: Kind): Handle<Payload> {
+    return (payload, delivery) => this.#handle(kind, payload, delivery);
   }
 
   /** Sync: all of it is one commit with the ack, and the misfortune comes last, so that all of it is rolled back. */

@@ -1,5 +1,5 @@
-// Sync handlers that follow each other share a savepoint until one of them uses storage. Whatever is
-// promised of a handler must not depend on that, and by whatever way it uses storage must be noticed.
+// Sync handlers that follow each other in a page are one commit, and each has a savepoint of its own. What one of
+// them has done by whatever handle is taken back when it throws, and nothing of the others.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -22,21 +22,18 @@ interface Crowd {
 }
 
 /** An actor with these works due in the middle of a page of messages whose handlers leave storage alone. */
-async function crowd(works: Readonly<Record<string, Work>>, isDeclared: boolean): Promise<Crowd> {
+async function crowd(works: Readonly<Record<string, Work>>): Promise<Crowd> {
   const mates: number[] = [];
   const runs = new Map<string, number>();
   const box = actor((self) => ({
     policy: { maxAttempts: 3, backoff: HOUR },
     alarm: () => {},
     receive: {
-      mate: { sync: isDeclared, handle: (n) => void mates.push(n as number) },
-      work: {
-        sync: isDeclared,
-        handle: (payload, { attempt }) => {
-          const name = String(payload);
-          runs.set(name, (runs.get(name) ?? 0) + 1);
-          return works[name]?.(self, attempt);
-        },
+      mate: (n) => void mates.push(n as number),
+      work: (payload, { attempt }) => {
+        const name = String(payload);
+        runs.set(name, (runs.get(name) ?? 0) + 1);
+        return works[name]?.(self, attempt);
       },
       warm: () => {},
       note: () => {},
@@ -96,25 +93,19 @@ const ways: Readonly<Record<string, Work>> = {
   pause: (self) => self.mailbox.pause(),
 };
 
-describe.each([
-  ["declared sync", true],
-  ["a plain function", false],
-])("G7 Handlers that share a savepoint, each %s", (_, isDeclared) => {
+describe("G7 Page-mates", () => {
   startClockAfterEach();
   beforeAll(installFaults);
 
   it.each(Object.entries(ways))(
     "lose what one of them has written that throws, and nothing else: %s",
-    async (__, write) => {
-      const { box, mates, runs } = await crowd(
-        {
-          throws: (self, attempt) => {
-            write(self, attempt);
-            if (attempt === 1) throw new Error("once");
-          },
+    async (_, write) => {
+      const { box, mates, runs } = await crowd({
+        throws: (self, attempt) => {
+          write(self, attempt);
+          if (attempt === 1) throw new Error("once");
         },
-        isDeclared,
-      );
+      });
       const before = await onDisk(box);
       await drain(box);
       expect(await onDisk(box)).toEqual(before);
@@ -134,22 +125,19 @@ describe.each([
       (n: number): Work =>
       ({ state }) =>
         state.storage.sql.exec("INSERT INTO t VALUES (?)", n);
-    const { box, mates } = await crowd(
-      {
-        first: insert(1),
-        reads: ({ state }) => state.storage.sql.exec("SELECT a FROM t").toArray(),
-        throws: (self, attempt) => {
-          insert(2)(self, attempt);
-          throw new Error("always");
-        },
-        nothing: () => {},
-        alsoThrows: () => {
-          throw new Error("without having written");
-        },
-        last: insert(3),
+    const { box, mates } = await crowd({
+      first: insert(1),
+      reads: ({ state }) => state.storage.sql.exec("SELECT a FROM t").toArray(),
+      throws: (self, attempt) => {
+        insert(2)(self, attempt);
+        throw new Error("always");
       },
-      isDeclared,
-    );
+      nothing: () => {},
+      alsoThrows: () => {
+        throw new Error("without having written");
+      },
+      last: insert(3),
+    });
     await drain(box);
     expect(await onDisk(box)).toMatchObject({ rows: [{ a: 1 }, { a: 3 }] });
     expect(mates).toEqual(everyMate);
@@ -160,7 +148,7 @@ describe.each([
   });
 
   it("are delivered in their order, each once, with an event for each", async () => {
-    const { box, mates } = await crowd({ writes: ways["a statement"] ?? (() => {}) }, isDeclared);
+    const { box, mates } = await crowd({ writes: ways["a statement"] ?? (() => {}) });
     await drain(box);
     expect(mates).toEqual(everyMate);
     const delivered = box.eventsOf("delivered");
@@ -169,7 +157,7 @@ describe.each([
   });
 
   it("may be followed by one that deletes all storage, which follows its commit", async () => {
-    const { box, mates } = await crowd({ deletes: ({ state }) => state.storage.deleteAll() }, false);
+    const { box, mates } = await crowd({ deletes: ({ state }) => state.storage.deleteAll() });
     await drain(box);
     expect(mates).toEqual(everyMate.slice(0, MATES / 2));
     expect(await box.ref.stats()).toMatchObject({ pending: 0 });
@@ -177,16 +165,13 @@ describe.each([
 
   it("run again after a death only with the rest of their page", async () => {
     let isDead = false;
-    const { box, mates } = await crowd(
-      {
-        dies: ({ state }) => {
-          if (isDead) return;
-          isDead = true;
-          state.abort("dies");
-        },
+    const { box, mates } = await crowd({
+      dies: ({ state }) => {
+        if (isDead) return;
+        isDead = true;
+        state.abort("dies");
       },
-      isDeclared,
-    );
+    });
     await drain(box).catch(() => {});
     moveClock(2_000);
     await box.drain({ scheduledTime: Date.now() - 2_000, isRetry: true, retryCount: 1 });
@@ -195,9 +180,8 @@ describe.each([
     expect(await box.ref.stats()).toMatchObject({ pending: 0, deadLetters: 0 });
   });
 
-  it("take one savepoint while they leave storage alone, and one for each that does not", async () => {
-    const writes = Array.from({ length: 5 }, (__, n) => [`w${n}`, ways["a statement"]] as const);
-    const { box, mates } = await crowd(Object.fromEntries(writes) as Record<string, Work>, isDeclared);
+  it("take a savepoint each, and one statement for the acks of all", async () => {
+    const { box, mates } = await crowd({ writes: ways["a statement"] ?? (() => {}) });
     const { after: calls } = await box.inside((self) => {
       const fault = failOnce(self, () => false, new Error("never"));
       // As if one had failed already: what comes after it is listed.
@@ -206,12 +190,13 @@ describe.each([
     });
     await drain(box);
     expect(mates).toEqual(everyMate);
-    // Those that warm up: two. The mates and the first that writes: one. The others that write: four.
-    expect(calls.filter(({ method }) => method === "transactionSync")).toHaveLength(2 + 1 + 4 + 1);
+    expect(calls.filter(({ method }) => method === "transactionSync")).toHaveLength(11 + MATES + 1);
+    // Pages of one, of ten, and of the rest.
+    expect(calls.filter(({ text }) => text.startsWith("DELETE FROM _mailbox_envelopes"))).toHaveLength(3);
   });
 });
 
-describe("G7 A handler with a schema, among others that share a savepoint", () => {
+describe("G7 A handler with a schema, among page-mates", () => {
   startClockAfterEach();
 
   it("has what its schema does kept when it throws, as that is not part of its attempt", async () => {
@@ -247,24 +232,21 @@ describe("G7 A handler with a schema, among others that share a savepoint", () =
   });
 });
 
-describe("G7 A plain function that answers a promise, in a savepoint that it shares", () => {
+describe("G7 A plain function that answers a promise, among page-mates", () => {
   startClockAfterEach();
 
   it("keeps what its first part has written, and holds back what it has sent until it resolves", async () => {
     const seen: unknown[] = [];
-    const { box, mates } = await crowd(
-      {
-        later: (self, attempt) => {
-          self.state.storage.sql.exec("INSERT INTO t VALUES (?)", attempt);
-          self.sendIn("1 day", "note", "sent");
-          return scheduler.wait(5).then(() => {
-            seen.push(mates.length, self.mailbox.pending({ type: "note" }).items.length);
-            if (attempt === 1) throw new Error("once");
-          });
-        },
+    const { box, mates } = await crowd({
+      later: (self, attempt) => {
+        self.state.storage.sql.exec("INSERT INTO t VALUES (?)", attempt);
+        self.sendIn("1 day", "note", "sent");
+        return scheduler.wait(5).then(() => {
+          seen.push(mates.length, self.mailbox.pending({ type: "note" }).items.length);
+          if (attempt === 1) throw new Error("once");
+        });
       },
-      false,
-    );
+    });
     await drain(box);
     await until(() => seen.length > 0);
     expect(seen).toEqual([MATES / 2, 0]);
