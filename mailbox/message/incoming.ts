@@ -20,7 +20,7 @@ import { checkKey, checkTypeName } from "./check.ts";
 import { isTextUpTo, NO_CLASS, readFrom, SENDER_UNITS } from "./from.ts";
 import { type Batch, MAX_OUTBOX_AGE_MS } from "./wire.ts";
 import { type Every, type Missed, parseEvery } from "../time/rule.ts";
-import { type GrowingBackoff, receivedPolicy, type StoredPolicy } from "./policy.ts";
+import { type GrowingBackoff, isStoredPolicy, type StoredPolicy } from "./policy.ts";
 import { MAX_AHEAD_MS } from "../time/duration.ts";
 
 /** What this mailbox takes at most. */
@@ -76,7 +76,7 @@ const DECLARATION: Names<Declaration> = {
   missed: true,
   policy: true,
 };
-const EVERY: Names<Extract<Every, object>> = { cron: true, timeZone: true };
+const EVERY: Names<Extract<Every, object>> = { cron: true, every: true, timeZone: true };
 
 /** Parses a batch of another actor's outbox. @throws {UnsupportedCallError} */
 export function checkBatch(value: unknown): UncheckedBatch {
@@ -202,9 +202,9 @@ function checkOptions(value: unknown): EnvelopeOptions {
 function checkPolicy(value: unknown): StoredPolicy {
   const { backoff } = known(value, POLICY, "its policy");
   if (isFields(backoff)) known(backoff, BACKOFF, "its backoff");
-  const policy = receivedPolicy(value);
-  if (policy === undefined) throw malformed("its policy is none, or out of its range");
-  return policy;
+  // The guard of the column, so that what is taken here can be read there.
+  if (!isStoredPolicy(value)) throw malformed("its policy is none, or out of its range");
+  return value;
 }
 
 /** An object all of whose fields are known. @throws {UnsupportedVersionError} for a field of a later version */

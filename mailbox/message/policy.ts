@@ -190,24 +190,6 @@ function isStoredBackoff(value: unknown): value is ResolvedBackoff {
   );
 }
 
-/**
- * What came by RPC, as {@link parsePolicy} would have answered it and with nothing else; undefined when it is
- * no stored policy. The same guard as for a column, so that what is taken here can be read there.
- */
-export function receivedPolicy(value: unknown): StoredPolicy | undefined {
-  if (!isStoredPolicy(value)) return undefined;
-  const { maxAttempts, backoff, timeoutMs } = value;
-  return {
-    ...(maxAttempts !== undefined && { maxAttempts }),
-    ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(backoff !== undefined && { backoff: isList(backoff) ? backoff : growing(backoff) }),
-  };
-}
-
-function growing({ initialMs, factor, maxMs, jitter }: GrowingBackoff): GrowingBackoff {
-  return { initialMs, factor, maxMs, jitter };
-}
-
 /** Lays policies over the defaults; for each field the last one that sets it wins. A backoff is one field. */
 export function resolvePolicy(...widestToNarrowest: readonly (StoredPolicy | undefined)[]): ResolvedPolicy {
   let { maxAttempts, backoff, timeoutMs }: ResolvedPolicy = DEFAULT_POLICY;

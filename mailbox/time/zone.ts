@@ -3,18 +3,53 @@
 // Invariant: `instantOf` never decreases as the wall time grows; `lastWallTime` is its inverse.
 // Holds while a zone changes its clocks at most once within two days, which all have done for decades.
 
-const DAY_MS = 86_400_000;
+export const DAY_MS = 86_400_000;
 
+/** A formatter holds some 100 KB, and the zone is what users choose. */
+const MAX_FORMATS = 64;
+const MAX_NAMES = 256;
+/** No name of a zone is longer. */
+const MAX_NAME_LENGTH = 64;
+
+/** By the canonical name. */
 const formats = new Map<string, Intl.DateTimeFormat>();
+/** The canonical name of what was written; undefined when it is no zone. */
+const canonicalNames = new Map<string, string | undefined>();
 
-/** Whether the runtime knows the time zone: an IANA name, or a fixed offset such as `+02:00`. */
-export function isTimeZone(timeZone: string): boolean {
-  try {
-    offsetAt(0, timeZone);
-    return true;
-  } catch {
-    return false;
-  }
+/** The names of three letters that are IANA's. Engines take others for zones too: BST for Asia/Dhaka. */
+const THREE_LETTERS = /^(?:cet|eet|est|gmt|hst|met|mst|prc|roc|rok|uct|utc|wet)$/i;
+
+/** What a map holds under a key, made when it is not there; the oldest gives way to one more than `max`. */
+export function remembered<V>(map: Map<string, V>, max: number, key: string, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined || map.has(key)) return known as V;
+  const made = make();
+  const [oldest] = map.size < max ? [] : map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+  map.set(key, made);
+  return made;
+}
+
+/** The one name of a zone, however it was written; undefined when the runtime knows none such. */
+export function canonicalZone(timeZone: string): string | undefined {
+  if (timeZone.length > MAX_NAME_LENGTH) return undefined;
+  return remembered(canonicalNames, MAX_NAMES, timeZone, () => {
+    try {
+      return new Intl.DateTimeFormat("en-US", { timeZone }).resolvedOptions().timeZone;
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+/** Whether the runtime knows the zone; also by an alias, because what is stored is believed. */
+export function isZone(timeZone: string): boolean {
+  return canonicalZone(timeZone) !== undefined;
+}
+
+/** Whether it is a name that only the engine knows: an abbreviation means another zone in each country. */
+export function isAlias(timeZone: string): boolean {
+  return (timeZone.length === 3 && !THREE_LETTERS.test(timeZone)) || /^systemv\//i.test(timeZone);
 }
 
 /**
@@ -42,7 +77,7 @@ export function lastWallTime(instant: number, timeZone: string): number {
 }
 
 /** The first instant of the offset that holds at `end`, where exactly one change lies after `start` and up to `end`. */
-function changeBetween(start: number, end: number, timeZone: string): number {
+export function changeBetween(start: number, end: number, timeZone: string): number {
   const before = offsetAt(start, timeZone);
   let from = start;
   let to = end;
@@ -55,13 +90,14 @@ function changeBetween(start: number, end: number, timeZone: string): number {
 }
 
 /** How far the clocks of the zone are ahead of UTC at an instant, in milliseconds. */
-function offsetAt(instant: number, timeZone: string): number {
+export function offsetAt(instant: number, timeZone: string): number {
   if (timeZone === "UTC") return 0;
-  let format = formats.get(timeZone);
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" });
-    formats.set(timeZone, format);
-  }
+  const format = remembered(
+    formats,
+    MAX_FORMATS,
+    canonicalZone(timeZone) ?? timeZone,
+    () => new Intl.DateTimeFormat("en-US", { timeZone, timeZoneName: "longOffset" }),
+  );
   // Shown as "1/31/2027, GMT-03:30"; with seconds in old times, without anything at UTC itself.
   const [, sign, hours, minutes, seconds] =
     format.format(instant).match(/([+-])(\d\d):(\d\d)(?::(\d\d))?$/) ?? [];
