@@ -11,7 +11,8 @@ import type { CarriesSome, MapOf } from "./carries.ts";
  * The message map comes from the class: `ref(env.CARTS, "cart-42")`; or it is given, for a class
  * that holds a mailbox without saying so: `ref<RoomMessages>(env.ROOMS, "lobby")`.
  *
- * @throws {InvalidOptionError} for a target that is neither a name nor a DurableObjectId
+ * @throws {InvalidOptionError} for a target that is neither a name nor an id of the namespace
+ * @throws {UnknownNamespaceError} for what is no namespace, such as a binding that is not there
  */
 export function ref<A extends Rpc.DurableObjectBranded & CarriesSome>(
   namespace: DurableObjectNamespace<A>,
@@ -24,7 +25,7 @@ export function ref<M extends object>(
   options?: RefOptions,
 ): Ref<M>;
 export function ref(namespace: unknown, to: string | DurableObjectId, options: RefOptions = {}): unknown {
-  checkTarget(to, options);
+  checkTarget(namespace, to, options);
   // Compared with the overloads' namespace, a typed one would make the compiler expand every stub.
   return new RemoteRef<object>(() => stubIn(namespace as AnyNamespace, to, options));
 }

@@ -180,7 +180,7 @@ export class NoReplyAddressError extends MailboxError {
   readonly code = "no_reply_address";
 }
 
-/** A namespace that is neither a binding of `this.env` nor of `ctx.exports`, so no row could name it. */
+/** No namespace at all; or for `this.ref` one that is neither a binding of `this.env` nor of `ctx.exports`, so no row could name it. */
 export class UnknownNamespaceError extends MailboxError {
   override readonly name: string = "UnknownNamespaceError";
   readonly code = "unknown_namespace";

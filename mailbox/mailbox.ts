@@ -1,6 +1,6 @@
 // The mailbox of one object, as its host holds it: every verb, at once and in the commit of the caller.
 
-import { type AnyNamespace, checkTarget, formatAddress, isSelf, type RefOptions } from "./outbox/address.ts";
+import { type AnyNamespace, checkTarget, addressIn, isSelf, type RefOptions } from "./outbox/address.ts";
 import { answerCall } from "./verbs/serve.ts";
 import { now as clockNow } from "./time/clock.ts";
 import { NO_CLASS } from "./message/from.ts";
@@ -89,18 +89,19 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
    * A handle on another actor. Its sends are written to the outbox in the commit of the caller.
    *
    * @throws {UnknownNamespaceError} for a namespace that is no binding of `env` or `ctx.exports`
+   * @throws {InvalidOptionError} for a target that is neither a name nor an id of the namespace
    */
   ref<N extends object>(
     namespace: AnyNamespace,
     to: string | DurableObjectId,
     options?: RefOptions,
   ): ActorRef<N> {
-    checkTarget(to, options);
+    checkTarget(namespace, to, options);
     const { ctx, env } = this.#engine.core;
-    const address = formatAddress(ctx, env, namespace, to, options);
+    const address = addressIn(ctx, env, namespace, to, options);
     // Through the outbox a message to oneself would leave the object and come back, for nothing.
     if (isSelf(ctx, namespace, to, options)) return new SelfRef<N>(this as unknown as Mailbox<N>);
-    return new OutboxRef<N>(this.#engine, address);
+    return new OutboxRef<N>(this.#engine, address, options?.locationHint);
   }
 
   cancel(which: Which<M>): boolean {

@@ -78,6 +78,7 @@ export class Drain {
       // Before anything is touched: a class that is wrong must leave everything as it is.
       void core.config.alarm;
       mendFacts(core);
+      this.#relay.begin();
       const suspiciousUntil = this.#suspiciousUntil(info);
       this.#isFirst = false;
       const lease = core.meta.get("lease");

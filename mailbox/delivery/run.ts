@@ -178,7 +178,7 @@ function writeSends(core: Core, outbox: Outbox, { buffered, cancelledBy }: Attem
   const own: Accepting[] = [];
   for (const outgoing of buffered) {
     if (outgoing.to === "self") own.push(outgoing.message);
-    else outbox.write(outgoing.target, outgoing.message);
+    else outbox.write(outgoing.target, outgoing.message, outgoing.aside);
   }
   acceptAll(core, own, true);
 }

@@ -7,7 +7,13 @@ import type { Accepting } from "../message/envelope.ts";
 /** A send on its way: to the own mailbox, or by the outbox to another actor. */
 export type Outgoing =
   | { readonly to: "self"; readonly message: Accepting }
-  | { readonly to: "other"; readonly target: string; readonly message: Accepting };
+  | {
+      readonly to: "other";
+      readonly target: string;
+      readonly message: Accepting;
+      /** What its row has beside the message, of which the other actor is not told. */
+      readonly aside?: { readonly locationHint: string };
+    };
 
 /** What was buffered at one moment: the list, and how long it was. */
 export interface BufferMark {

@@ -102,6 +102,11 @@ export function occurrenceId(recurrence: string, plannedAt: number): string {
   return `${recurrence}@${plannedAt}`;
 }
 
+/** The id of the dead letter of a declaration, which may be on its way to many, and to each of them more than once. */
+export function declarationLetterId(recurrence: string, route: string, n: number): string {
+  return `${recurrence}@${route}#${n}`;
+}
+
 /** Reads the id of an occurrence; `undefined` for any other id. */
 export function parseOccurrenceId(id: string): { recurrence: string; plannedAt: number } | undefined {
   if (!id.startsWith(RECURRENCE_PREFIX)) return undefined;

@@ -1,6 +1,7 @@
 // A dead letter as a person sees it, and as it travels.
 
 import { decodePayload } from "../payload/codec.ts";
+import { readableAddress } from "./address.ts";
 import { parseHistory, parseOptions } from "./columns.ts";
 import type { AttemptRecord, DeadLetterReason, From, LetterRow } from "./envelope.ts";
 import { sentOfId } from "./id.ts";
@@ -24,7 +25,7 @@ export interface DeadLetter {
   readonly fingerprint?: string;
   readonly key?: string;
   readonly recurrence?: string;
-  /** The address that an `undeliverable` message was for. */
+  /** Whom an `undeliverable` message was for: `BINDING/name`. */
   readonly target?: string;
   readonly from?: From;
 }
@@ -48,7 +49,7 @@ export function storedLetter(row: LetterRow): StoredLetter {
     ...(row.fingerprint === null ? {} : { fingerprint: row.fingerprint }),
     ...(row.key === null ? {} : { key: row.key }),
     ...(row.recurrence === null ? {} : { recurrence: row.recurrence }),
-    ...(row.target === null ? {} : { target: row.target }),
+    ...(row.target === null ? {} : { target: readableAddress(row.target) }),
     ...(from === undefined ? {} : { from }),
   };
 }

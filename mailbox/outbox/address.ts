@@ -3,7 +3,7 @@
 
 import { InvalidOptionError, UnknownNamespaceError } from "../errors.ts";
 import { checkNames, type Names, quote } from "../input.ts";
-import { isText, readColumn } from "../json.ts";
+import { formatAddress, parseAddress, readableAddress } from "../message/address.ts";
 
 /** Where an actor is created at first, and in which jurisdiction it lives. */
 export interface RefOptions {
@@ -31,34 +31,26 @@ export interface MailboxStub {
   mailboxCall(call: string): Promise<string>;
 }
 
-/** An address, as its row has it: namespace, form of the name, name, jurisdiction, location. */
-type Stored = [
-  space: string,
-  by: "name" | "id",
-  name: string,
-  jurisdiction?: string | null,
-  hint?: string | null,
-];
-
-function isStored(value: unknown): value is Stored {
-  return Array.isArray(value) && value.length >= 3 && value.slice(0, 3).every(isText);
-}
+/** How a target is reached: by a fresh stub for each call, or not by the code that runs, and why. */
+export type Way =
+  | { readonly stub: (locationHint?: string) => MailboxStub; readonly unbound?: undefined }
+  | { readonly unbound: string };
 
 /** The text that names an actor in the outbox. @throws {UnknownNamespaceError} */
-export function formatAddress(
+export function addressIn(
   ctx: DurableObjectState,
   env: unknown,
   namespace: AnyNamespace,
   to: string | DurableObjectId,
-  options: RefOptions = {},
+  // Where an object is made does not say which it is: a location hint is no part of its address.
+  { jurisdiction }: RefOptions = {},
 ): string {
   const space = spaceOf(ctx, env, namespace);
   const name = typeof to === "string" ? to : nameOf(namespace, to);
-  const stored: Stored = name === undefined ? [space, "id", to.toString()] : [space, "name", name];
-  if (options.jurisdiction !== undefined || options.locationHint !== undefined) {
-    stored.push(options.jurisdiction ?? null, options.locationHint ?? null);
-  }
-  return JSON.stringify(stored);
+  const where = jurisdiction === undefined ? [] : ([jurisdiction] as const);
+  return name === undefined
+    ? formatAddress(space, "id", to.toString(), ...where)
+    : formatAddress(space, "name", name, ...where);
 }
 
 /** Whether an address leads to the object itself. */
@@ -73,26 +65,26 @@ export function isSelf(
   return space.idFromName(to).toString() === ctx.id.toString();
 }
 
-/** What a person reads of an address: `CARTS/cart-42`; the text itself where it is none. */
-export function readableAddress(address: string): string {
-  const stored = readColumn(address, isStored);
-  if (stored === undefined) return address;
-  const [space, , name] = stored;
-  return `${space.slice(space.indexOf(":") + 1)}/${name}`;
-}
-
-/** A fresh stub; undefined when the code version that runs has no such binding, or it is no address. */
-export function stubOf(ctx: DurableObjectState, env: unknown, address: string): MailboxStub | undefined {
-  const stored = readColumn(address, isStored);
-  if (stored === undefined) return undefined;
-  const [space, by, name, jurisdiction, hint] = stored;
-  const namespace = spaces(ctx, env).find(([candidate]) => candidate === space)?.[1];
-  if (namespace === undefined) return undefined;
-  const options = {
-    ...(jurisdiction == null ? {} : { jurisdiction: jurisdiction as DurableObjectJurisdiction }),
-    ...(hint == null ? {} : { locationHint: hint as DurableObjectLocationHint }),
+/** How the code that runs reaches a target of the outbox. */
+export function wayTo(ctx: DurableObjectState, env: unknown, address: string): Way {
+  const parsed = parseAddress(address);
+  const [space, by, name, jurisdiction] = parsed ?? [];
+  const found = spaces(ctx, env).find(([candidate]) => candidate === space)?.[1];
+  if (found === undefined || name === undefined) {
+    return { unbound: `The code that runs has no binding for ${readableAddress(address)}.` };
+  }
+  if (by === "id" && !isIdOf(found, name)) {
+    return {
+      unbound: `The binding of ${readableAddress(address)} leads to another namespace now, which has no such id.`,
+    };
+  }
+  return {
+    stub: (locationHint) =>
+      stubIn(found, by === "name" ? name : found.idFromString(name), {
+        ...(jurisdiction === undefined ? {} : { jurisdiction: jurisdiction as DurableObjectJurisdiction }),
+        ...(locationHint === undefined ? {} : { locationHint: locationHint as DurableObjectLocationHint }),
+      }),
   };
-  return stubIn(namespace, by === "name" ? name : namespace.idFromString(name), options);
 }
 
 /** A fresh stub of a namespace's object. After an error a stub is broken, so every call takes a new one. */
@@ -115,20 +107,34 @@ export function addressOf(
   from: { readonly id: string; readonly name?: string },
 ): string | undefined {
   for (const [space, namespace] of spaces(ctx, env)) {
-    try {
-      namespace.idFromString(from.id);
-      const name = nameOf(namespace, from);
-      const stored: Stored = name === undefined ? [space, "id", from.id] : [space, "name", name];
-      return JSON.stringify(stored);
-    } catch {
-      // Not an id of this namespace.
-    }
+    if (!isIdOf(namespace, from.id)) continue;
+    const name = nameOf(namespace, from);
+    return name === undefined ? formatAddress(space, "id", from.id) : formatAddress(space, "name", name);
   }
   return undefined;
 }
 
-/** Checks what `ref` is given beside the namespace. @throws {InvalidOptionError} */
-export function checkTarget(to: unknown, options: RefOptions = {}): asserts to is string | DurableObjectId {
+/** Whether a namespace has made an id: it accepts no other. */
+function isIdOf(namespace: AnyNamespace, id: string): boolean {
+  try {
+    namespace.idFromString(id);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Checks what `ref` is given. @throws {UnknownNamespaceError} {@link InvalidOptionError} */
+export function checkTarget(
+  namespace: unknown,
+  to: unknown,
+  options: RefOptions = {},
+): asserts to is string | DurableObjectId {
+  if (!hasIds(namespace)) {
+    throw new UnknownNamespaceError(
+      `ref was given ${quote(namespace)} in place of a namespace: there is no such binding in env, or it is none of a Durable Object; look for its name in the Worker's configuration.`,
+    );
+  }
   checkNames(options, REF_NAMES, "the options of ref");
   // The platform would take half a surrogate pair for U+FFFD, so that two names become one actor.
   if (typeof to === "string" ? to === "" || !to.isWellFormed() : typeof to !== "object" || to === null) {
@@ -136,6 +142,20 @@ export function checkTarget(to: unknown, options: RefOptions = {}): asserts to i
       `ref was given ${to === "" ? "an empty name" : quote(to)}; expected the actor's name, of well-formed text, or a DurableObjectId.`,
     );
   }
+  // An id has no type of its namespace, so no compiler refuses that of another.
+  if (typeof to === "object" && !isIdOf(namespace, (to as DurableObjectId).toString())) {
+    throw new InvalidOptionError(
+      "ref was given an id that its namespace has not made; expected one of the same namespace, or the actor's name.",
+    );
+  }
+}
+
+function hasIds(value: unknown): value is AnyNamespace {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    "idFromName" in value &&
+    typeof value.idFromName === "function"
+  );
 }
 
 /**

@@ -6,7 +6,8 @@
 // `batch_n` are in doubt and go again with the same numbers; the receiver skips what it has. When
 // its answer is lost, the same. When rows are deleted, the answer was there.
 
-import { type MailboxStub, readableAddress } from "./address.ts";
+import type { MailboxStub } from "./address.ts";
+import { readableAddress } from "../message/address.ts";
 import { after, now as clockNow } from "../time/clock.ts";
 import type { Core } from "../host/context.ts";
 import { addToHistory, lostOptions, unreadable } from "../message/columns.ts";
@@ -15,6 +16,7 @@ import { type Accepting, type AttemptRecord, type StoredError } from "../message
 import { fromOf } from "../message/from.ts";
 import { storedError } from "../message/thrown.ts";
 import { UnreachableError } from "../errors.ts";
+import { declarationLetterId } from "../message/id.ts";
 import { errorFingerprint } from "../message/fingerprint.ts";
 import { acceptingOf, type Outbox, readOutboxOptions } from "./outbox.ts";
 import { type Batch, type BatchAnswer, formatBatch, parseBatchAnswer } from "../message/wire.ts";
@@ -27,12 +29,16 @@ const CALL_TIMEOUT_MS = 15_000;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 5 * 60 * 1000;
 const BACKOFF_OVERLOADED_MS = 30_000;
+/** An id is of bounded length. */
+const ROUTE_UNITS = 256;
 const FULL = "The mailbox is full.";
 
 /** A batch that goes, and its route as it was written down. */
 export interface Sent {
   readonly rows: readonly OutboxRow[];
   readonly state: TargetRow;
+  /** Where the first who named a place wants the target to be made, if there is none yet. */
+  readonly locationHint: string | undefined;
 }
 
 /** What came of a call. */
@@ -47,13 +53,19 @@ export class Carrier {
     this.#outbox = outbox;
   }
 
-  /** Writes down which rows go, and gives up those that are too old. Undefined when none goes now. */
-  prepare(target: string, isBound: boolean): Sent | undefined {
+  /**
+   * Writes down which rows go, and gives up those that are too old. Undefined when none goes now.
+   *
+   * @param unbound - why the code that runs cannot reach the target, if it cannot
+   */
+  prepare(target: string, unbound: string | undefined): Sent | undefined {
     const core = this.#core;
     const now = clockNow();
     const before = this.#outbox.targetRow(target);
-    if (!isBound) {
-      this.#unbound(before, now);
+    if (unbound !== undefined) {
+      // Nothing was tried, so nothing grows old: the rows wait for a version of the code that has the binding.
+      core.raise({ event: "outboxUnbound", target: readableAddress(target) });
+      this.#outbox.put({ ...before, next_try: now + BACKOFF_MAX_MS, error: unbound });
       return undefined;
     }
     const inDoubt = before.batch_n === null ? [] : core.outbox.upTo(target, before.batch_n);
@@ -61,7 +73,8 @@ export class Carrier {
     const rows = inDoubt.length > 0 ? inDoubt : core.outbox.batch(target, BATCH_MESSAGES, BATCH_UNITS);
     const last = rows.at(-1);
     if (last === undefined) {
-      this.#outbox.put(settled(before, now));
+      // Somebody has deleted them by a handle that bypasses the mailbox. Nothing is written, so nothing goes on.
+      this.#outbox.routes.forget(target);
       return undefined;
     }
     // Tries of a batch whose rows are gone are none of these.
@@ -83,7 +96,8 @@ export class Carrier {
       next_try: now + backoff(tries, false),
     };
     this.#outbox.put(state);
-    return { rows, state };
+    const hints = rows.map(({ options }) => readOutboxOptions(options)?.locationHint);
+    return { rows, state, locationHint: hints.find((hint) => hint !== undefined) };
   }
 
   /** Calls the target. Rejects with what it threw, or when it does not answer. */
@@ -193,7 +207,7 @@ export class Carrier {
   /** The target has nothing of the batch, or nobody knows: it goes again after a while. */
   #failed(state: TargetRow, error: StoredError, isOverloaded = false): void {
     const nextAt = clockNow() + backoff(state.tries, isOverloaded);
-    this.#retry(state, nextAt, `${error.name}: ${error.message}`);
+    this.#outbox.put({ ...state, next_try: nextAt, error: `${error.name}: ${error.message}` });
     this.#core.raise({
       event: "outboxFailed",
       target: readableAddress(state.target),
@@ -203,22 +217,15 @@ export class Carrier {
     });
   }
 
-  #retry(state: TargetRow, at: number, error: string): void {
-    this.#outbox.put({ ...state, next_try: at, error });
-  }
-
-  /** Nothing was tried, so nothing grows old: the rows wait for a version of the code that has the binding. */
-  #unbound(state: TargetRow, now: number): void {
-    const target = readableAddress(state.target);
-    this.#core.raise({ event: "outboxUnbound", target });
-    this.#retry(state, now + BACKOFF_MAX_MS, `The code that runs has no binding for ${target}.`);
-  }
-
-  /** Rows of a batch that nobody took in time become the sender's dead letters; the route goes on. */
+  /**
+   * Rows of a batch that nobody took in time become the sender's dead letters. The route goes on in a new life of
+   * its numbers, as one that has never been tried: its target has not answered.
+   */
   #giveUp(state: TargetRow, rows: readonly OutboxRow[]): void {
     const error = { name: "UnreachableError", message: state.error ?? "The target did not answer." };
     for (const row of rows) this.#bury(state, row, error);
-    this.#outbox.put({ ...settled(state, clockNow()), error: state.error }, rows.at(-1)?.n ?? 0);
+    const anew = { ...settled(state, clockNow()), epoch: null, confirmed_n: 0, confirmed_id: null };
+    this.#outbox.put({ ...anew, error: state.error }, rows.at(-1)?.n ?? 0);
   }
 
   /** Makes a row of the outbox a dead letter of this object, if it is still there: nobody may have destroyed it meanwhile. */
@@ -228,7 +235,7 @@ export class Carrier {
     const now = clockNow();
     const startedAt = state.first_try ?? now;
     const options = readOutboxOptions(row.options);
-    const { key, history, earlierAttempts = 0 } = options ?? {};
+    const { key, history, declaration, earlierAttempts = 0 } = options ?? {};
     const reason = options === undefined ? "unreadable" : "undeliverable";
     const error = options === undefined ? unreadableOptions(row) : cause;
     const record: AttemptRecord = {
@@ -239,7 +246,7 @@ export class Carrier {
       ...error,
     };
     insertLetter(core, {
-      id: row.id,
+      id: declaration === undefined ? row.id : declarationLetterId(row.id, routeName(state), row.n),
       died: now,
       type: row.type,
       payload: row.payload,
@@ -248,7 +255,7 @@ export class Carrier {
       due: row.due,
       fingerprint: errorFingerprint(error.name, error.message),
       key: key ?? null,
-      recurrence: null,
+      recurrence: declaration === undefined ? null : row.id,
       target: state.target,
       // All that the receiver would have been told.
       options: row.options,
@@ -266,6 +273,12 @@ function unreadableOptions({ options }: OutboxRow): StoredError {
 /** A route with nothing in doubt. When it was last heard of is in `next_try`, which is past. */
 function settled(state: TargetRow, now: number): TargetRow {
   return { ...state, batch_n: null, first_try: null, tries: 0, next_try: now, error: null };
+}
+
+/** A route, by its target or, when that has a very long name, by its present life. */
+function routeName({ target, epoch }: TargetRow): string {
+  const name = readableAddress(target);
+  return name.length <= ROUTE_UNITS ? name : (epoch ?? "");
 }
 
 function isOverloaded(error: unknown): boolean {

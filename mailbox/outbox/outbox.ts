@@ -1,13 +1,14 @@
 // The sending half of the outbox: rows are written in the commit of whoever sends, numbered per
 // target. The relay takes them from there.
 
-import { readableAddress } from "./address.ts";
+import { readableAddress } from "../message/address.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { isCount, isOptions } from "../message/columns.ts";
 import type { Core } from "../host/context.ts";
 import type { Accepting, Declaration, EnvelopeOptions, IfPending } from "../message/envelope.ts";
 import { OutboxFullError } from "../errors.ts";
 import { formatColumn, isAbsentOr, isFields, isText, readColumn } from "../json.ts";
+import { type Route, Routes, type Standing } from "./routes.ts";
 import type { OutboxRow, TargetRow } from "../store/outbox.ts";
 import type { Target } from "../message/selector.ts";
 
@@ -21,39 +22,26 @@ export interface OutboxOptions {
   /** Of a redriven message, which the receiver is not told: its history, as the letter had it. */
   readonly history?: string;
   readonly earlierAttempts?: number;
+  /** Where the target is made if there is none yet. It is no part of where the target is, and so of the route. */
+  readonly locationHint?: string;
 }
 
-/** A target's numbers, kept in memory while something waits for it. */
-export interface Route {
-  /** The last number given. */
-  last: number;
-  rows: number;
-  /** Not tried before. */
-  nextTry: number;
-  /** How often its batch was tried without an answer. */
-  tries: number;
-}
+/** What a row has beside its message, of which the receiver is not told. */
+export type Aside = Pick<OutboxOptions, "history" | "earlierAttempts" | "locationHint">;
 
 export class Outbox {
+  readonly routes: Routes;
   readonly #core: Core;
-  readonly #routes = new Map<string, Route>();
-  /** Targets for which something waits: those that may have it now, first come first served, and the others. */
-  readonly #ready = new Set<string>();
-  readonly #later = new Set<string>();
-  #isLoaded = false;
 
   constructor(core: Core) {
     this.#core = core;
-    core.onForget(() => this.#forget());
+    this.routes = new Routes(core.outbox);
+    core.onForget(() => this.routes.forgetAll());
   }
 
   /** Writes a row in the present commit; answers the id of the message. Room was taken when the send was made. */
-  write(
-    target: string,
-    message: Accepting,
-    earlier: Pick<OutboxOptions, "history" | "earlierAttempts"> = {},
-  ): string {
-    const route = this.#route(target);
+  write(target: string, message: Accepting, aside: Aside = {}): string {
+    const route = this.routes.of(target);
     const n = route.last + 1;
     this.#core.outbox.insert({
       target,
@@ -62,11 +50,11 @@ export class Outbox {
       type: message.type,
       payload: message.payload,
       due: message.due,
-      options: formatOutboxOptions(message, earlier),
+      options: formatOutboxOptions(message, aside),
     });
     route.last = n;
     route.rows += 1;
-    if (!this.#ready.has(target) && !this.#later.has(target)) this.#sort(target, route);
+    this.routes.queue(target);
     this.#core.wake.arm(Math.max(route.nextTry, clockNow()));
     return message.id;
   }
@@ -78,62 +66,44 @@ export class Outbox {
    */
   checkRoom(target: string, more: number): void {
     const { outboxMaxRows } = this.#core.config;
-    const rows = this.#route(target).rows + (this.#core.running?.bufferedTo(target) ?? 0);
-    if (rows + more > outboxMaxRows) {
+    const buffered = this.#core.running?.bufferedTo(target) ?? 0;
+    if (this.routes.isFull(target, buffered + more, outboxMaxRows)) {
+      const rows = this.routes.of(target).rows + buffered;
       throw new OutboxFullError(
         `${rows} messages wait for ${readableAddress(target)}, of at most ${outboxMaxRows} (settings.outbox.maxRows); it does not take them, so see outbox() for its last error.`,
       );
     }
   }
 
-  /**
-   * The targets for which something waits: `ready` for those that may have it now, in their order. A relay
-   * takes a few from their front, however many there are.
-   */
-  waiting(which: "ready" | "later"): Iterable<[target: string, route: Route]> {
-    if (!this.#isLoaded && this.#core.isReadable()) {
-      this.#isLoaded = true;
-      for (const target of this.#core.outbox.targets()) this.#sort(target, this.#route(target));
-    }
-    return this.#entries(which === "ready" ? this.#ready : this.#later);
-  }
-
-  *#entries(targets: ReadonlySet<string>): Iterable<[target: string, route: Route]> {
-    for (const target of targets) yield [target, this.#route(target)];
+  /** The targets for which something waits. A relay takes a few from their front, however many there are. */
+  waiting(which: Standing): Iterable<[target: string, route: Route]> {
+    return this.#core.isReadable() ? this.routes.standing(which) : [];
   }
 
   /** Writes what the relay knows of a target now, and deletes its rows up to that number, if one is given. */
   put(state: TargetRow, upTo?: number): void {
-    // Before rows are gone: a route that was forgotten counts those on disk.
-    const route = this.#route(state.target);
-    if (upTo !== undefined) route.rows -= this.#core.outbox.deleteUpTo(state.target, upTo);
+    const { target } = state;
+    // Before rows are gone: a route that was forgotten reads those on disk.
+    const route = this.routes.of(target);
+    if (upTo !== undefined) route.rows -= this.#core.outbox.deleteUpTo(target, upTo);
     this.#core.outbox.putTarget(state);
     this.#core.step();
-    route.nextTry = state.next_try;
-    route.tries = state.tries;
-    this.#sort(state.target, route);
+    this.routes.told(state);
+    this.routes.settle(target);
   }
 
   /** Deletes a row; whether it was there. */
   take({ target, n }: OutboxRow): boolean {
-    const route = this.#route(target);
+    const route = this.routes.of(target);
     if (!this.#core.outbox.delete(target, n)) return false;
     route.rows -= 1;
     return true;
   }
 
-  /** Those that were told to wait, and have, are ready again: behind those that are already, and not behind all that come. */
-  promote(now: number): void {
-    for (const [target, route] of this.waiting("later")) {
-      if (route.tries === 0 && route.nextTry <= now) this.#sort(target, route);
-    }
-  }
-
   /** Leaves a target alone for a while; only memory is told, because storage may be what has failed. */
   postpone(target: string, until: number): void {
-    const route = this.#route(target);
-    route.nextTry = until;
-    this.#sort(target, route);
+    this.routes.of(target).nextTry = until;
+    this.routes.sort(target);
   }
 
   /** A message that waits for its target and was never tried. */
@@ -146,16 +116,13 @@ export class Outbox {
   cancel(target: string, which: Target): boolean {
     const rows = this.#untried(target, which, true);
     if (rows.length === 0) return false;
-    const { outbox } = this.#core;
-    const route = this.#route(target);
     // A number is never given twice, also when the row that had it is gone.
-    outbox.putTarget({ ...this.targetRow(target), last_n: route.last });
+    this.#core.outbox.putTarget({ ...this.targetRow(target), last_n: this.routes.of(target).last });
     for (const row of rows) {
-      outbox.delete(target, row.n);
-      route.rows -= 1;
+      this.take(row);
       this.#core.raise({ event: "cancelled", id: row.id, type: row.type });
     }
-    this.#sort(target, route);
+    this.routes.settle(target);
     return true;
   }
 
@@ -174,9 +141,8 @@ export class Outbox {
   #untried(target: string, which: Target, withDeclarations = false): OutboxRow[] {
     const { outbox } = this.#core;
     const tried = outbox.target(target)?.batch_n ?? 0;
-    const found = "id" in which ? outbox.rowOf(target, which.id) : undefined;
     const rows =
-      "id" in which ? (found === undefined ? [] : [found]) : outbox.rowsOfKey(target, which.type, which.key);
+      "id" in which ? outbox.rowsOfId(target, which.id) : outbox.rowsOfKey(target, which.type, which.key);
     return rows.filter(
       (row) =>
         row.n > tried && (withDeclarations || parseOutboxOptions(row.options).declaration === undefined),
@@ -187,47 +153,14 @@ export class Outbox {
   deleteSome(count: number): number {
     const { outbox } = this.#core;
     for (const target of outbox.targets()) {
-      outbox.putTarget({ ...this.targetRow(target), last_n: this.#route(target).last });
+      outbox.putTarget({ ...this.targetRow(target), last_n: this.routes.of(target).last });
     }
-    this.#forget();
+    this.routes.forgetAll();
     return outbox.deleteSome(count);
   }
 
   targetRow(target: string): TargetRow {
     return this.#core.outbox.target(target) ?? emptyTarget(target);
-  }
-
-  #route(target: string): Route {
-    let route = this.#routes.get(target);
-    if (route === undefined) {
-      const row = this.#core.outbox.target(target);
-      route = {
-        last: Math.max(this.#core.outbox.lastNumber(target), row?.last_n ?? 0),
-        rows: this.#core.outbox.countOf(target),
-        nextTry: row?.next_try ?? 0,
-        tries: row?.tries ?? 0,
-      };
-      this.#routes.set(target, route);
-    }
-    return route;
-  }
-
-  /** Puts a route among those that are ready, last, or the others. */
-  #sort(target: string, route: Route): void {
-    this.#ready.delete(target);
-    this.#later.delete(target);
-    // What is on disk is enough to go on from; memory is for targets that have something waiting.
-    if (route.rows <= 0) this.#routes.delete(target);
-    else if (route.tries === 0 && route.nextTry <= clockNow()) this.#ready.add(target);
-    else this.#later.add(target);
-  }
-
-  /** Memory is read from disk again. */
-  #forget(): void {
-    this.#routes.clear();
-    this.#ready.clear();
-    this.#later.clear();
-    this.#isLoaded = false;
   }
 }
 
@@ -246,17 +179,14 @@ function emptyTarget(target: string): TargetRow {
   };
 }
 
-function formatOutboxOptions(
-  message: Accepting,
-  earlier: Pick<OutboxOptions, "history" | "earlierAttempts">,
-): string | null {
+function formatOutboxOptions(message: Accepting, aside: Aside): string | null {
   return formatColumn({
     ...(message.key === undefined ? {} : { key: message.key }),
     ...(message.ifPending === undefined ? {} : { ifPending: message.ifPending }),
     ...(message.options === undefined ? {} : { options: message.options }),
     ...(message.immediate ? { immediate: true } : {}),
     ...(message.declaration === undefined ? {} : { declaration: message.declaration }),
-    ...earlier,
+    ...aside,
   } satisfies OutboxOptions);
 }
 
@@ -298,12 +228,14 @@ function isOutboxOptions(value: unknown): value is OutboxOptions {
     declaration,
     history,
     earlierAttempts,
+    locationHint,
   }: Partial<Record<keyof OutboxOptions, unknown>> = value;
   return (
     isAbsentOr(key, isText) &&
     isAbsentOr(options, isOptions) &&
     isAbsentOr(declaration, isFields) &&
     isAbsentOr(history, isText) &&
-    isAbsentOr(earlierAttempts, isCount)
+    isAbsentOr(earlierAttempts, isCount) &&
+    isAbsentOr(locationHint, isText)
   );
 }

@@ -1,23 +1,27 @@
 // Carries the outbox to its targets: one batch in flight per target, four targets at once, beside the
 // drain. Whatever a target does (nothing, errors, nonsense), only its own rows wait.
 
-import { stubOf } from "./address.ts";
+import { wayTo } from "./address.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { type Answered, Carrier } from "./batch.ts";
 import type { Core } from "../host/context.ts";
-import type { Route, Outbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Route } from "./routes.ts";
 import { NEVER } from "../host/wake.ts";
 
 const TARGETS_AT_ONCE = 4;
-/** Targets that did not answer before never take every place: one is kept for those that do. */
+/** Targets that have not answered their last batch never take every place: one is kept for those that have. */
 const DOUBTFUL_AT_ONCE = 3;
 /** In the alarm's reckoning a batch in flight is looked at again after its timeout. */
 const HOLD_MS = 20_000;
 const POSTPONED_MS = 5_000;
 
+/** How a route stood when its batch left: only of a proven one it is known that its target answers. */
+type Kind = "proven" | "fresh" | "failed";
+
 interface Flight {
   readonly until: number;
-  readonly isDoubtful: boolean;
+  readonly kind: Kind;
 }
 
 export class Relay {
@@ -43,16 +47,24 @@ export class Relay {
     return this.#inFlight.size > 0;
   }
 
+  /** A wake begins: what memory knows of the routes is compared with the disk. */
+  begin(): void {
+    this.#outbox.routes.recheck();
+  }
+
   /** When a target wants its next batch, and there is a place for it. */
   head(): number {
     let head = NEVER;
     for (const [target, route] of this.#outbox.waiting("later")) {
       head = Math.min(head, Math.max(route.nextTry, this.#notBefore(target, route)));
     }
-    for (const [target, route] of this.#outbox.waiting("ready")) {
-      if (this.#inFlight.has(target)) continue;
-      // The others are no sooner.
-      return Math.min(head, Math.max(route.nextTry, this.#notBefore(target, route)));
+    for (const which of ["proven", "fresh"] as const) {
+      for (const [target, route] of this.#outbox.waiting(which)) {
+        if (this.#inFlight.has(target)) continue;
+        head = Math.min(head, Math.max(route.nextTry, this.#notBefore(target, route)));
+        // The others of these are no sooner.
+        break;
+      }
     }
     return head;
   }
@@ -61,12 +73,30 @@ export class Relay {
   start(): void {
     if (!this.#core.isReadable()) return;
     const now = clockNow();
-    this.#outbox.promote(now);
-    for (const [target, route] of this.#front()) this.#start(target, route);
-    if (this.#inFlight.size >= TARGETS_AT_ONCE) return;
-    const due = [...this.#outbox.waiting("later")].filter(([, route]) => route.nextTry <= now);
-    due.sort(([, a], [, b]) => a.tries - b.tries || a.nextTry - b.nextTry);
-    for (const [target, route] of due) if (this.#hasPlace(target, route)) this.#start(target, route);
+    this.#outbox.routes.promote(now);
+    this.#startFrom(this.#outbox.waiting("proven"));
+    this.#startFrom(this.#doubtful(now));
+  }
+
+  /**
+   * Those that may not answer: one of those that did not, then those that were never tried, then the others. So
+   * neither kind keeps the other from its places for good.
+   */
+  *#doubtful(now: number): Iterable<[string, Route]> {
+    const failed = [...this.#outbox.waiting("later")].filter(([, route]) => route.nextTry <= now);
+    failed.sort(([, a], [, b]) => a.tries - b.tries || a.nextTry - b.nextTry);
+    const isOneOut = [...this.#inFlight.values()].some(({ kind }) => kind === "failed");
+    if (!isOneOut) yield* failed.splice(0, 1);
+    yield* this.#outbox.waiting("fresh");
+    yield* failed;
+  }
+
+  #startFrom(routes: Iterable<[string, Route]>): void {
+    for (const [target, route] of routes) {
+      if (this.#inFlight.has(target)) continue;
+      if (!this.#hasPlace(route)) return;
+      this.#start(target, route);
+    }
   }
 
   /** The drain ends and leaves the batches in flight to themselves: a later life looks at them when they have timed out. */
@@ -77,19 +107,8 @@ export class Relay {
     }
   }
 
-  /** Of the targets that are ready, as many as there are places. */
-  *#front(): Iterable<[string, Route]> {
-    let places = TARGETS_AT_ONCE - this.#inFlight.size;
-    for (const [target, route] of this.#outbox.waiting("ready")) {
-      if (places <= 0) return;
-      if (this.#inFlight.has(target)) continue;
-      places -= 1;
-      yield [target, route];
-    }
-  }
-
   #start(target: string, route: Route): void {
-    const flight = { until: clockNow() + HOLD_MS, isDoubtful: route.tries > 0 };
+    const flight = { until: clockNow() + HOLD_MS, kind: kindOf(route) };
     this.#inFlight.set(target, flight);
     // Outside the drain that waits for it, it must not end with the event that began it.
     this.#core.ctx.waitUntil(this.#carry(target).then(() => this.#landed(target, flight)));
@@ -99,12 +118,12 @@ export class Relay {
   async #carry(target: string): Promise<void> {
     const core = this.#core;
     try {
-      const stub = this.#stub(target);
-      const sent = core.commit(() => this.#carrier.prepare(target, stub !== undefined));
-      if (sent === undefined || stub === undefined) return;
+      const way = wayTo(core.ctx, core.env, target);
+      const sent = core.commit(() => this.#carrier.prepare(target, way.unbound));
+      if (sent === undefined || way.unbound !== undefined) return;
       let answered: Answered;
       try {
-        answered = await this.#carrier.call(stub, sent);
+        answered = await this.#carrier.call(way.stub(sent.locationHint), sent);
       } catch (error) {
         answered = { error };
       }
@@ -125,30 +144,27 @@ export class Relay {
     else if (head !== NEVER) this.#core.wake.arm(head);
   }
 
-  /** A stub, if the code that runs has a namespace of that name that made the target's id. */
-  #stub(target: string): ReturnType<typeof stubOf> {
-    try {
-      return stubOf(this.#core.ctx, this.#core.env, target);
-    } catch {
-      return undefined;
-    }
+  #hasPlace(route: Route): boolean {
+    if (this.#inFlight.size >= TARGETS_AT_ONCE) return false;
+    return kindOf(route) === "proven" || this.#doubtfulOut().length < DOUBTFUL_AT_ONCE;
   }
 
-  #hasPlace(target: string, route: Route): boolean {
-    if (this.#inFlight.has(target) || this.#inFlight.size >= TARGETS_AT_ONCE) return false;
-    return route.tries === 0 || this.#doubtful().length < DOUBTFUL_AT_ONCE;
-  }
-
-  #doubtful(): Flight[] {
-    return [...this.#inFlight.values()].filter((flight) => flight.isDoubtful);
+  #doubtfulOut(): Flight[] {
+    return [...this.#inFlight.values()].filter(({ kind }) => kind !== "proven");
   }
 
   /** While all places are taken, the earliest moment at which one is free for sure. */
   #notBefore(target: string, route: Route): number {
     const own = this.#inFlight.get(target);
     if (own !== undefined) return own.until;
-    if (this.#hasPlace(target, route)) return 0;
-    const flights = this.#inFlight.size >= TARGETS_AT_ONCE ? [...this.#inFlight.values()] : this.#doubtful();
+    if (this.#hasPlace(route)) return 0;
+    const isFull = this.#inFlight.size >= TARGETS_AT_ONCE;
+    const flights = isFull ? [...this.#inFlight.values()] : this.#doubtfulOut();
     return Math.min(...flights.map((flight) => flight.until));
   }
+}
+
+function kindOf({ tries, isProven }: Route): Kind {
+  if (tries > 0) return "failed";
+  return isProven ? "proven" : "fresh";
 }

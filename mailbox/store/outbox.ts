@@ -94,14 +94,15 @@ export class OutboxStore {
       .toArray();
   }
 
-  rowOf(target: string, id: string): OutboxRow | undefined {
+  /** Those of an id: several, when a recurrence was declared again before the first has left. */
+  rowsOfId(target: string, id: string): OutboxRow[] {
     return this.#sql
       .exec<Row<OutboxRow>>(
-        `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE target = ? AND id = ? LIMIT 1`,
+        `SELECT ${OUTBOX} FROM _mailbox_outbox WHERE target = ? AND id = ? ORDER BY n`,
         target,
         id,
       )
-      .toArray()[0];
+      .toArray();
   }
 
   /** Those of a type and key, in the order sent. A text that is no JSON has no key, and fails no other. */
@@ -142,11 +143,28 @@ export class OutboxStore {
       .map((row) => row.target);
   }
 
-  lastNumber(target: string): number {
+  /** The first and the last number that waits for a target; 0 when none does. Reads two rows. */
+  numbers(target: string): { readonly first: number; readonly last: number } {
     const [row] = this.#sql
-      .exec<{ n: number | null }>("SELECT MAX(n) AS n FROM _mailbox_outbox WHERE target = ?", target)
+      .exec<{ first: number | null; last: number | null }>(
+        `SELECT (SELECT MIN(n) FROM _mailbox_outbox WHERE target = ?) AS first,
+                (SELECT MAX(n) FROM _mailbox_outbox WHERE target = ?) AS last`,
+        target,
+        target,
+      )
       .toArray();
-    return row?.n ?? 0;
+    return { first: row?.first ?? 0, last: row?.last ?? 0 };
+  }
+
+  /** Reads no row where there is none. */
+  hasAny(): boolean {
+    return this.#sql.exec("SELECT 1 FROM _mailbox_outbox LIMIT 1").toArray().length > 0;
+  }
+
+  hasRows(target: string): boolean {
+    return (
+      this.#sql.exec("SELECT 1 FROM _mailbox_outbox WHERE target = ? LIMIT 1", target).toArray().length > 0
+    );
   }
 
   countOf(target: string): number {

@@ -6,7 +6,7 @@ import { parseHistory, parseOptions } from "../message/columns.ts";
 import type { Core } from "../host/context.ts";
 import { type AttemptRecord, DEAD_LETTER_REASONS, type Envelope, type From } from "../message/envelope.ts";
 import { InvalidCursorError, InvalidOptionError } from "../errors.ts";
-import { readableAddress } from "../outbox/address.ts";
+import { readableAddress } from "../message/address.ts";
 import { type StoredLetter, storedLetter } from "../message/letter.ts";
 import { type Recurrence, recurrenceView } from "../lifecycle/recurrence.ts";
 import { dueOfId, isIdLength, parseOccurrenceId, sentOfId } from "../message/id.ts";

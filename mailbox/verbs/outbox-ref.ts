@@ -2,7 +2,8 @@
 // the commit of whoever sends, so they answer at once; its other verbs look first at what has not
 // left yet, and then ask the other object.
 
-import { readableAddress, stubOf } from "../outbox/address.ts";
+import { type MailboxStub, wayTo } from "../outbox/address.ts";
+import type { Accepting } from "../message/envelope.ts";
 import type { Outgoing, SendBuffer } from "../host/send-buffer.ts";
 import type { Engine } from "./submit.ts";
 import { UnknownNamespaceError } from "../errors.ts";
@@ -29,14 +30,16 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
   readonly #engine: Engine;
   readonly #address: string;
 
-  constructor(engine: Engine, address: string) {
-    super(() => stubFor(engine, address));
+  /** @param locationHint where the other actor is made if there is none yet */
+  constructor(engine: Engine, address: string, locationHint: string | undefined) {
+    super(() => stubFor(engine, address, locationHint));
     this.#engine = engine;
     this.#address = address;
+    const aside = locationHint === undefined ? {} : { aside: { locationHint } };
+    const to = (message: Accepting): Outgoing => ({ to: "other", target: address, message, ...aside });
     const sends = makeSends<M, "sync">({
-      one: (make) => engine.submit({ to: "other", target: address, message: make(clockNow()) }),
-      many: (make) =>
-        engine.submitAll(make().map((message): Outgoing => ({ to: "other", target: address, message }))),
+      one: (make) => engine.submit(to(make(clockNow()))),
+      many: (make) => engine.submitAll(make().map((message) => to(message))),
     });
     this.send = sends.send;
     this.sendLater = sends.sendLater;
@@ -100,14 +103,12 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
 
 const WAITING = "What this.ref(…) asks of another actor, all but a send,";
 
-function stubFor(engine: Engine, address: string): ReturnType<typeof stubOf> & object {
+function stubFor(engine: Engine, address: string, locationHint: string | undefined): MailboxStub {
   const { core } = engine;
   // Refuses what is left of an attempt that has ended.
   void engine.attempt;
   engine.refuseInTransaction(WAITING);
-  const stub = stubOf(core.ctx, core.env, address);
-  if (stub === undefined) {
-    throw new UnknownNamespaceError(`The code that runs has no binding for ${readableAddress(address)}.`);
-  }
-  return stub;
+  const way = wayTo(core.ctx, core.env, address);
+  if (way.unbound !== undefined) throw new UnknownNamespaceError(way.unbound);
+  return way.stub(locationHint);
 }

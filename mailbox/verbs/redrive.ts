@@ -62,12 +62,19 @@ function putBack(core: Core, outbox: Outbox, letter: LetterRow, payload: string,
   if (core.letterCount !== undefined) core.letterCount -= 1;
   const history = keptHistory(letter.history, letter.attempts, clockNow());
   if (letter.target !== null) {
-    const { options, ...message } = acceptingOf({ ...letter, payload, due });
+    // The letter of a declaration has an id of its own.
+    const id = letter.recurrence ?? letter.id;
+    const { options, ...message } = acceptingOf({ ...letter, id, payload, due });
     const { expiresAt: _expiresAt, ...kept } = options ?? {};
+    const { locationHint } = readOutboxOptions(letter.options) ?? {};
     outbox.write(
       letter.target,
       { ...message, immediate: false, ...(Object.keys(kept).length === 0 ? {} : { options: kept }) },
-      { earlierAttempts: letter.attempts, ...(history === null ? {} : { history }) },
+      {
+        earlierAttempts: letter.attempts,
+        ...(history === null ? {} : { history }),
+        ...(locationHint === undefined ? {} : { locationHint }),
+      },
     );
   } else {
     const { expiresAt: _expiresAt, defers: _defers, ...kept } = parseOptions(letter.options);

@@ -109,7 +109,7 @@ export class Engine {
 
   #write(out: Outgoing, now: number): string {
     return out.to === "other"
-      ? this.outbox.write(out.target, out.message)
+      ? this.outbox.write(out.target, out.message, out.aside)
       : accept(this.core, out.message, false, now);
   }
 

@@ -85,32 +85,73 @@ describe("G8 the relay's limits", () => {
     expect(seen).toEqual(sizes.map((size) => size * 1024));
   });
 
-  it("sends to four targets at once, of which three did not answer before", async () => {
+  it("sends to four targets at once, of which three have not answered their last batch", async () => {
     const calls: string[] = [];
-    const dead = ["a", "b", "c", "d", "e"].map((name) => hanging(calls, name));
+    const silent = ["a", "b", "c", "d", "e"].map((name) => hanging(calls, name));
     const seen: unknown[] = [];
     const to = listener(seen);
     const from = actor({ receive: {} });
+    const tell = (): Promise<void> =>
+      from.inside((self) => void self.other(to.name).send("note", "to one that answers"));
+    await tell();
+    await until(() => seen.length === 1);
+    // One that was never tried has not answered.
     await from.inside((self) => {
-      for (const box of dead) self.other(box.name).send("note", undefined);
+      for (const box of silent) self.other(box.name).send("note", undefined);
     });
-    await until(() => calls.length === 4);
-    await scheduler.wait(300);
-    expect(calls.toSorted()).toEqual(["a", "b", "c", "d"]);
-    // The next instance finds four that did not answer: three of them get a place, and one is kept.
-    await from.inside((self) => {
-      self.realStorage.sql.exec(
-        "DELETE FROM _mailbox_outbox WHERE target LIKE ?",
-        `%${dead[4]?.name ?? ""}%`,
-      );
-    });
+    await until(() => calls.length === 3);
+    await tell();
+    await until(() => seen.length === 2, "the message to one that answers");
+    expect(calls.toSorted()).toEqual(["a", "b", "c"]);
+    // The next instance finds three that did not answer, and two that were never tried.
     await from.kill();
-    await until(() => calls.length === 7, "a second round");
+    await until(() => calls.length === 6, "a second round");
+    await tell();
+    await until(() => seen.length === 3, "the next message to one that answers");
+    expect(calls).toHaveLength(6);
+  });
+
+  it("keeps neither those that failed nor those that were never tried from their places", async () => {
+    const order: string[] = [];
+    let isUp = false;
+    const named = (name: string, isDown: () => boolean = () => false): Scripted =>
+      actor({
+        receive: { note: () => {} },
+        onCall: async (call, next) => {
+          if (batchOf(call) === undefined) return next();
+          if (isDown()) throw new Error("down");
+          order.push(name);
+          await scheduler.wait(200);
+          return next();
+        },
+      });
+    const failed = named("failed", () => !isUp);
+    const fresh = Array.from({ length: 40 }, () => named("fresh"));
+    const from = actor({ receive: {} });
+    await from.inside((self) => void self.other(failed.name).send("note", 1));
+    await until(() => from.eventsOf("outboxFailed").length === 1);
+    isUp = true;
     await from.inside((self) => {
-      self.other(to.name).send("note", "elsewhere");
+      for (const { name } of fresh) self.other(name).send("note", 1);
     });
-    await until(() => seen.length === 1, "the message to one that answers");
-    expect(calls).toHaveLength(7);
+    await until(() => order.length === 41, "all of them");
+    expect(order.at(-1)).toBe("fresh");
+  });
+
+  it("leaves a batch alone while it may be on its way, also when its wake is over", async () => {
+    const calls: string[] = [];
+    const to = hanging(calls, "silent");
+    const from = actor({ receive: {} });
+    await from.inside((self) => void self.other(to.name).send("note", 1));
+    await until(() => calls.length === 1);
+    const calledAt = Date.now();
+    const nextTry = (): Promise<number> =>
+      from.inside(
+        ({ realStorage: { sql } }) =>
+          sql.exec<{ next_try: number }>("SELECT next_try FROM _mailbox_targets").one().next_try,
+      );
+    await until(async () => (await nextTry()) > calledAt + 15_000, "the end of the wake");
+    expect(calls).toHaveLength(1);
   });
 
   it("lets nobody wait for a target that does not answer: neither the mailbox nor other targets", async () => {

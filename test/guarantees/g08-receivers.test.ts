@@ -61,7 +61,9 @@ describe("G8 a receiver that cannot take everything", () => {
     await quiet(from);
     await quiet(to);
     expect(seen).toEqual(["before", "after"]);
-    const letters = new Map((await from.ref.deadLetters()).items.map((letter) => [letter.id, letter]));
+    const letters = new Map(
+      (await from.ref.deadLetters()).items.map((letter) => [letter.recurrence ?? letter.id, letter]),
+    );
     expect(letters.get(large ?? "")).toMatchObject({
       reason: "undeliverable",
       type: "note",
@@ -78,7 +80,7 @@ describe("G8 a receiver that cannot take everything", () => {
     // Redriven, a recurrence is one still.
     to.deploy({ receive: { note: () => {}, tick: () => {} } });
     await to.evict();
-    expect(await from.ref.redrive(often ?? "")).toBe(true);
+    expect(await from.ref.redrive(letters.get(often ?? "")?.id ?? "")).toBe(true);
     await quiet(from);
     expect((await to.ref.recurrences()).items).toMatchObject([{ id: often, rule: "every 2 s" }]);
     await to.ref.cancel(often ?? "");
@@ -109,7 +111,7 @@ describe("G8 a receiver that cannot take everything", () => {
       attempts: 1,
       errors: [{ attempt: 1, outcome: "undeliverable", message: "Error: broken for a while" }],
     });
-    expect(letter?.target).toContain(to.name);
+    expect(letter?.target).toBe(`ACTORS/${to.name}`);
     expect((await from.ref.stats()).outbox).toBe(0);
     isBroken = false;
     expect(await from.ref.redrive(id)).toBe(true);
@@ -118,6 +120,90 @@ describe("G8 a receiver that cannot take everything", () => {
     expect(seen).toEqual(["late"]);
     expect(numbers).toEqual([1, 2]);
     expect(to.eventsOf("delivered")).toMatchObject([{ id }]);
+  });
+
+  it("has a letter for each recurrence that it was not given, whoever else was not given it either", async () => {
+    const boxes = ["a", "b"].map(() =>
+      actor({ receive: { tick: () => {} }, settings: { minInterval: "1 hour" } }),
+    );
+    const from = actor({ receive: {} });
+    const id = await from.inside((self) => {
+      const ids = boxes.flatMap((box) => [
+        self.other(box.name).sendEvery("5 seconds", "tick", `for ${box.name}`),
+        self.other(box.name).sendEvery("6 seconds", "tick", `again for ${box.name}`),
+      ]);
+      return ids[0] ?? "";
+    });
+    await quiet(from);
+    const { items } = await from.ref.deadLetters();
+    expect(items.map((letter) => letter.id).toSorted()).toEqual(
+      boxes.flatMap(({ name }) => [1, 2].map((n) => `${id}@ACTORS/${name}#${n}`)).toSorted(),
+    );
+    for (const letter of items) expect(letter).toMatchObject({ recurrence: id, reason: "undeliverable" });
+    for (const box of boxes) {
+      box.deploy({ receive: { tick: () => {} } });
+      await box.evict();
+    }
+    // Each goes back to whom it was for, as what it was.
+    expect(await from.ref.redriveAll()).toBe(4);
+    await quiet(from);
+    for (const box of boxes) {
+      expect((await box.ref.recurrences()).items).toMatchObject([{ id }]);
+      await box.ref.cancel(id);
+    }
+  });
+
+  it("has a letter for each recurrence also when the name of its target is too long for an id", async () => {
+    const names = ["a", "b"].map((last) => `${"n".repeat(900)}-${crypto.randomUUID()}-${last}`);
+    const from = actor({ receive: {} });
+    for (const name of names) {
+      actor({ receive: { tick: () => {} }, settings: { minInterval: "1 hour" } }, name);
+      await from.inside((self) => void self.other(name).sendEvery("5 seconds", "tick", name));
+    }
+    await quiet(from);
+    const { items } = await from.ref.deadLetters();
+    expect(items.map(({ payload }) => payload).toSorted()).toEqual(names);
+    for (const { id } of items) expect(await from.ref.purge(id)).toBe(true);
+  });
+
+  it("is not given twice what it has, when that was given up because no answer came back", async () => {
+    const seen: unknown[] = [];
+    let isLost = true;
+    const to = actor({
+      receive: { note: (payload) => void seen.push(payload) },
+      onCall: async (call, next) => {
+        const answer = await next();
+        if (batchOf(call) !== undefined && isLost) throw new Error("the answer is lost");
+        return answer;
+      },
+    });
+    const from = actor({ receive: {}, settings: { outbox: { maxAge: 500 } } });
+    const id = await from.inside((self) =>
+      self.other(to.name).sendIn("1 hour", "note", "there already", { key: "k" }),
+    );
+    await until(async () => (await from.ref.stats()).deadLetters === 1);
+    isLost = false;
+    expect(await from.ref.redrive(id)).toBe(true);
+    await quiet(from);
+    expect((await to.ref.pending()).items).toMatchObject([{ id, key: "k" }]);
+    expect(from.eventsOf("outboxFailed").at(-1)).toMatchObject({ error: { message: "the answer is lost" } });
+  });
+
+  it("is given what was redriven without the expiry that it died waiting for", async () => {
+    const seen: unknown[] = [];
+    let isBroken = true;
+    const to = actor({
+      receive: { note: (payload) => void seen.push(payload) },
+      onCall: (call, next) =>
+        batchOf(call) !== undefined && isBroken ? Promise.reject(new Error("broken")) : next(),
+    });
+    const from = actor({ receive: {}, settings: { outbox: { maxAge: 500 } } });
+    const id = await from.inside((self) => self.other(to.name).send("note", "late", { expires: "100 ms" }));
+    await until(async () => (await from.ref.stats()).deadLetters === 1);
+    isBroken = false;
+    expect(await from.ref.redrive(id)).toBe(true);
+    await until(() => seen.length === 1);
+    expect(await to.ref.stats()).toMatchObject({ deadLetters: 0 });
   });
 
   it("keeps the history of a letter that was redriven in vain", async () => {
