@@ -33,6 +33,8 @@ export class Routes {
     later: new Set(),
   };
   #isCompared = false;
+  /** Whether there may be anything to compare: who sends nothing to others is asked nothing. */
+  #isUsed = true;
 
   constructor(store: OutboxStore) {
     this.#store = store;
@@ -56,6 +58,7 @@ export class Routes {
 
   /** Something waits for it; it takes its place, which it keeps if it has one. */
   queue(target: string): void {
+    this.#isUsed = true;
     const isQueued = Object.values(this.#standing).some((targets) => targets.has(target));
     if (!isQueued) this.sort(target);
   }
@@ -101,7 +104,7 @@ export class Routes {
 
   /** The disk is looked at again, at the next question. */
   recheck(): void {
-    this.#isCompared = false;
+    if (this.#isUsed) this.#isCompared = false;
   }
 
   forget(target: string): void {
@@ -113,13 +116,15 @@ export class Routes {
     this.#known.clear();
     for (const targets of Object.values(this.#standing)) targets.clear();
     this.#isCompared = false;
+    this.#isUsed = true;
   }
 
   #compare(): void {
     this.#isCompared = true;
-    const waiting = new Set(this.#store.hasAny() ? this.#store.targets() : []);
+    const waiting = new Set(this.#store.targets());
     for (const target of this.#known.keys()) if (!waiting.has(target)) this.forget(target);
     for (const target of waiting) this.queue(target);
+    this.#isUsed = waiting.size > 0;
   }
 
   #read(target: string): Route {

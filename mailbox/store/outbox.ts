@@ -156,11 +156,6 @@ export class OutboxStore {
     return { first: row?.first ?? 0, last: row?.last ?? 0 };
   }
 
-  /** Reads no row where there is none. */
-  hasAny(): boolean {
-    return this.#sql.exec("SELECT 1 FROM _mailbox_outbox LIMIT 1").toArray().length > 0;
-  }
-
   hasRows(target: string): boolean {
     return (
       this.#sql.exec("SELECT 1 FROM _mailbox_outbox WHERE target = ? LIMIT 1", target).toArray().length > 0
