@@ -3,11 +3,10 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Attempt } from "./attempt.ts";
+import type { Core } from "./context.ts";
 import { AttemptEndedError } from "../errors.ts";
-import type { Outgoing } from "./send-buffer.ts";
 
 const attempts = new AsyncLocalStorage<Attempt>();
-const scopes = new AsyncLocalStorage<Set<Outgoing>>();
 
 /** Calls a handler in a context of its own: all it calls and awaits belongs to the attempt. */
 export function runIn<R>(attempt: Attempt, call: () => R): R {
@@ -20,35 +19,25 @@ export function abortIn(attempt: Attempt, reason: unknown): void {
 }
 
 /**
- * Notes that the message that runs was cancelled, and aborts its signal unless the attempt did it itself:
- * that one need not be told.
+ * The message that runs was cancelled. Once that is committed its attempt is told by its signal, unless it did
+ * it itself.
  *
  * @param by the attempt of whoever cancels, if there is one
  */
-export function cancelRunning(running: Attempt | undefined, by: Attempt | undefined, why: string): void {
+export function cancelRunning(
+  { running, transactions }: Pick<Core, "running" | "transactions">,
+  by: Attempt | undefined,
+  why: string,
+): void {
   if (running === undefined) return;
-  if (running === by) {
-    running.cancelledBy ??= "itself";
-    return;
-  }
-  running.cancelledBy = "another";
-  abortIn(running, new Error(why));
-}
-
-/** Runs a transaction of an async attempt, and tells which of the attempt's sends are made in it. */
-export function inScope<R>(sent: Set<Outgoing>, call: () => R): R {
-  return scopes.run(sent, call);
-}
-
-/** The sends of the transaction that the calling code belongs to, if it does to one. */
-export function currentScope(): Set<Outgoing> | undefined {
-  return scopes.getStore();
-}
-
-/** The attempt of this mailbox that the calling code belongs to, if it still runs. */
-export function runningAttempt(owner: object): Attempt | undefined {
-  const attempt = attempts.getStore();
-  return attempt?.owner === owner && attempt.state === "running" ? attempt : undefined;
+  transactions.whenCommitted(() => {
+    if (running === by) {
+      running.cancelledBy ??= "itself";
+      return;
+    }
+    running.cancelledBy = "another";
+    abortIn(running, new Error(why));
+  });
 }
 
 /**

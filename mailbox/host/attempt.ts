@@ -1,13 +1,12 @@
 // One run of a handler: how far it is, who has cancelled it, and what it has sent so far.
 
 import { RefusedInHandlerError } from "../errors.ts";
-import { type BufferMark, type Outgoing, SendBuffer } from "./send-buffer.ts";
+import { type Outgoing, SendBuffer } from "./send-buffer.ts";
+import type { Transactions } from "./transactions.ts";
 
-/** What an attempt had done at one moment. */
-interface Mark {
-  readonly buffer: BufferMark | undefined;
-  readonly cancelledBy: Attempt["cancelledBy"];
-  readonly wipe: Wipe | undefined;
+/** The mailbox that an attempt belongs to. */
+export interface Owner {
+  readonly transactions: Transactions;
 }
 
 /** All storage is to be deleted, and whoever asked for it waits. */
@@ -27,7 +26,7 @@ export interface Subject {
 
 export class Attempt {
   /** The mailbox it belongs to: objects of one isolate share the async-local store. */
-  readonly owner: object;
+  readonly owner: Owner;
   readonly subject: Subject;
   /** Whether its lease is on disk, and so has to be cleared with its outcome. */
   readonly leased: boolean;
@@ -48,7 +47,7 @@ export class Attempt {
   #waited = false;
   #onWait: (() => void) | undefined;
 
-  constructor(owner: object, subject: Subject, mode: "sync" | "async", leased: boolean) {
+  constructor(owner: Owner, subject: Subject, mode: "sync" | "async", leased: boolean) {
     this.owner = owner;
     this.subject = subject;
     this.mode = mode;
@@ -99,7 +98,7 @@ export class Attempt {
 
   /** Where its sends wait for its ack. */
   get buffer(): SendBuffer {
-    return (this.#buffer ??= new SendBuffer());
+    return (this.#buffer ??= new SendBuffer(this.owner.transactions));
   }
 
   abort(reason: unknown): void {
@@ -132,27 +131,18 @@ export class Attempt {
     this.#buffer = undefined;
   }
 
-  /** What it has done so far, for {@link takeBack}. */
-  mark(): Mark {
-    return { buffer: this.#buffer?.mark(), cancelledBy: this.cancelledBy, wipe: this.#wipe };
-  }
-
-  /** The transaction since the mark was rolled back, and so was what the attempt did in it. */
-  takeBack({ buffer, cancelledBy, wipe }: Mark): void {
-    if (buffer === undefined) this.#buffer = undefined;
-    else this.#buffer?.takeBack(buffer);
-    this.cancelledBy = cancelledBy;
-    if (this.#wipe === wipe) return;
-    this.#refuseWipe("it was called in a transaction that was rolled back");
-    this.#wipe = wipe;
-  }
-
   /**
    * A plain function asks for all storage to be deleted: inside its savepoint that would wipe at once and
    * then throw. So it follows when the function has returned its promise and the savepoint is closed.
    */
   wipeLater(run: () => Promise<void>): Promise<void> {
-    this.#wipe ??= { run, done: Promise.withResolvers() };
+    if (this.#wipe === undefined) {
+      this.#wipe = { run, done: Promise.withResolvers() };
+      this.owner.transactions.current?.noteUndo(() => {
+        this.#refuseWipe("it was called in a transaction that was rolled back");
+        this.#wipe = undefined;
+      });
+    }
     return this.#wipe.done.promise;
   }
 

@@ -3,6 +3,7 @@
 
 import { AttemptFullError } from "../errors.ts";
 import type { Accepting } from "../message/envelope.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** A send on its way: to the own mailbox, or by the outbox to another actor. */
 export type Outgoing =
@@ -15,42 +16,43 @@ export type Outgoing =
       readonly aside?: { readonly locationHint: string };
     };
 
-/** What was buffered at one moment: the list, and how long it was. */
-export interface BufferMark {
-  readonly sends: Outgoing[];
-  readonly length: number;
-}
-
 const MESSAGES_LIMIT = 10_000;
 const UNITS_LIMIT = 16 * 1024 * 1024;
 
 export class SendBuffer {
-  /** In the order sent. Grows in place; whatever else changes it makes a new list, because a mark may hold this one. */
-  #sends: Outgoing[] = [];
+  readonly #transactions: Transactions;
+  /** By their numbers, which are given in the order sent. */
+  readonly #sends = new Map<number, Outgoing>();
+  #lastNumber = 0;
+  /** Something was put back behind what was sent after it. */
+  #isUnsorted = false;
   #units = 0;
   /** How many wait for each target. */
   readonly #counts = new Map<string, number>();
   /** Those to the own mailbox that hold a key, by type and key. */
   readonly #keyed = new Map<string, Outgoing>();
 
-  get sends(): readonly Outgoing[] {
-    return this.#sends;
+  /** @param transactions what is done in one of them is undone with it */
+  constructor(transactions: Transactions) {
+    this.#transactions = transactions;
   }
 
-  /**
-   * @param scope told what is sent in it: a transaction that may be rolled back
-   * @throws {AttemptFullError} when the attempt would hold too much
-   */
-  add(outgoing: Outgoing, scope: Set<Outgoing> | undefined): void {
+  /** In the order sent. */
+  get sends(): readonly Outgoing[] {
+    if (!this.#isUnsorted) return [...this.#sends.values()];
+    return [...this.#sends].sort(([a], [b]) => a - b).map(([, outgoing]) => outgoing);
+  }
+
+  /** @throws {AttemptFullError} when the attempt would hold too much */
+  add(outgoing: Outgoing): void {
     const units = this.#units + outgoing.message.payload.length;
-    if (this.#sends.length >= MESSAGES_LIMIT || units > UNITS_LIMIT) {
+    if (this.#sends.size >= MESSAGES_LIMIT || units > UNITS_LIMIT) {
       throw new AttemptFullError(
         `One attempt sends more than ${MESSAGES_LIMIT} messages or 16 MiB; send the rest from a message of its own.`,
       );
     }
-    this.#sends.push(outgoing);
-    this.#note(outgoing);
-    scope?.add(outgoing);
+    this.#lastNumber += 1;
+    this.#put(this.#lastNumber, outgoing);
   }
 
   /** How many messages to one target wait here. */
@@ -65,52 +67,52 @@ export class SendBuffer {
 
   /** The first that matches. */
   find(matches: (outgoing: Outgoing) => boolean): Outgoing | undefined {
-    return this.#sends.find(matches);
+    return this.#first(matches)?.[1];
   }
 
   /** Drops those that match; how many there were. */
   drop(matches: (outgoing: Outgoing) => boolean): number {
-    const before = this.#sends;
-    this.#sends = before.filter((outgoing) => {
-      const isDropped = matches(outgoing);
-      if (isDropped) this.#forget(outgoing);
-      return !isDropped;
-    });
-    return before.length - this.#sends.length;
+    const matching = [...this.#sends].filter(([, outgoing]) => matches(outgoing));
+    for (const [number] of matching) this.#put(number, undefined);
+    return matching.length;
   }
 
   dropAll(): void {
-    this.#setSends([]);
+    this.drop(() => true);
   }
 
   /** Changes the first that matches; whether there was one. */
   change(matches: (outgoing: Outgoing) => boolean, to: (message: Accepting) => Accepting): boolean {
-    const index = this.#sends.findIndex(matches);
-    const found = this.#sends[index];
+    const found = this.#first(matches);
     if (found === undefined) return false;
-    const changed = { ...found, message: to(found.message) };
-    this.#sends = this.#sends.with(index, changed);
-    this.#forget(found);
-    this.#note(changed);
+    const [number, outgoing] = found;
+    this.#put(number, { ...outgoing, message: to(outgoing.message) });
     return true;
   }
 
-  mark(): BufferMark {
-    return { sends: this.#sends, length: this.#sends.length };
+  #first(matches: (outgoing: Outgoing) => boolean): [number: number, outgoing: Outgoing] | undefined {
+    for (const entry of this.#sends) if (matches(entry[1])) return entry;
+    return undefined;
   }
 
-  /** The transaction since the mark was rolled back, and what was sent, dropped and changed in it never was. */
-  takeBack({ sends, length }: BufferMark): void {
-    sends.length = length;
-    this.#setSends(sends);
+  /** Puts a send in the place of a number, or takes away what is there. If the transaction is rolled back it never was. */
+  #put(number: number, outgoing: Outgoing | undefined): void {
+    const before = this.#set(number, outgoing);
+    this.#transactions.current?.noteUndo(() => {
+      if (outgoing === undefined) this.#isUnsorted = true;
+      this.#set(number, before);
+    });
   }
 
-  #setSends(sends: Outgoing[]): void {
-    this.#sends = sends;
-    this.#units = 0;
-    this.#counts.clear();
-    this.#keyed.clear();
-    for (const outgoing of sends) this.#note(outgoing);
+  #set(number: number, outgoing: Outgoing | undefined): Outgoing | undefined {
+    const before = this.#sends.get(number);
+    if (before !== undefined) this.#forget(before);
+    if (outgoing === undefined) this.#sends.delete(number);
+    else {
+      this.#sends.set(number, outgoing);
+      this.#note(outgoing);
+    }
+    return before;
   }
 
   #note(outgoing: Outgoing): void {

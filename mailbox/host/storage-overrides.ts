@@ -1,11 +1,10 @@
 // What the object sees of its context: everything as it is, but for the few members that would break
 // the mailbox or that the mailbox takes the place of.
 
-import type { Attempt } from "./attempt.ts";
 import type { Core } from "./context.ts";
 import { RefusedInHandlerError } from "../errors.ts";
-import { currentAttempt, inScope, runningAttempt } from "./attempt-scope.ts";
-import type { Outgoing } from "./send-buffer.ts";
+import { currentAttempt } from "./attempt-scope.ts";
+import type { Transaction } from "./transactions.ts";
 import { alarmMembers } from "./user-alarm.ts";
 
 type Members = Partial<Record<string | symbol, unknown>>;
@@ -70,18 +69,13 @@ function deleteAll(core: Core, options: DurableObjectPutOptions | undefined): Pr
 }
 
 function transactionSync<T>(core: Core, closure: () => T): T {
-  const attempt = runningAttempt(core);
-  const sent = attempt?.mark();
-  const mark = core.events.mark;
-  core.transactions.begin();
+  const { events, storage, transactions } = core;
+  const { mark } = events;
   try {
-    return core.storage.transactionSync(closure);
+    return transactions.run(() => storage.transactionSync(closure));
   } catch (error) {
-    if (sent !== undefined) attempt?.takeBack(sent);
     forget(core, mark);
     throw error;
-  } finally {
-    core.transactions.end();
   }
 }
 
@@ -96,46 +90,42 @@ function transaction<T>(
       "ctx.storage.transaction() is asynchronous, so it would run after this handler's commit, and also when the handler throws; use ctx.storage.transactionSync(), or an async handler.",
     );
   }
-  return inTransaction(core, attempt, alarm, closure);
+  return inTransaction(core, alarm, closure);
 }
 
 async function inTransaction<T>(
   core: Core,
-  attempt: Attempt | undefined,
   alarm: Members,
   closure: (txn: DurableObjectTransaction) => Promise<T>,
 ): Promise<T> {
-  const sent = new Set<Outgoing>();
-  const mark = core.events.mark;
-  let isOver = false;
+  const { events, storage, transactions } = core;
+  const own: { begun?: Transaction; mark: number; isRolledBack: boolean } = { mark: 0, isRolledBack: false };
   const rolledBack = (): void => {
-    attempt?.buffer.drop((outgoing) => sent.has(outgoing));
-    sent.clear();
-    forget(core, mark);
+    if (own.isRolledBack) return;
+    own.isRolledBack = true;
+    own.begun?.rollBack();
+    forget(core, own.mark);
   };
-  const overlaid = (txn: DurableObjectTransaction): DurableObjectTransaction =>
-    overlay(txn, {
-      ...alarm,
-      rollback: () => {
+  try {
+    const answer = await storage.transaction((txn) => {
+      // Only now: until then it has waited for others, and what was done meanwhile is no part of it.
+      own.mark = events.mark;
+      own.begun = transactions.begin();
+      const rollback = (): void => {
         txn.rollback();
-        isOver = true;
         // At once: what the closure sends from here on is not part of the transaction any more.
         rolledBack();
-      },
+      };
+      return own.begun.enter(() => closure(overlay(txn, { ...alarm, rollback })));
     });
-  let isOpen = false;
-  try {
-    return await core.storage.transaction((txn) => {
-      core.transactions.begin();
-      isOpen = true;
-      return inScope(sent, () => closure(overlaid(txn)));
-    });
+    own.begun?.commit();
+    return answer;
   } catch (error) {
-    if (!isOver) rolledBack();
+    if (own.begun !== undefined) rolledBack();
     throw error;
   } finally {
-    if (isOpen) core.transactions.end();
-    if (isOver) {
+    if (own.begun !== undefined) transactions.end(own.begun);
+    if (own.isRolledBack) {
       // An alarm set in what is left of a closure after its rollback is stored, and never fires.
       core.wake.forget();
       core.wake.derive();

@@ -173,7 +173,7 @@ export function endRecurrence(core: Core, attempt: Attempt | undefined, id: stri
   core.recurrences.delete(id);
   dropWaiting(core, row);
   if (core.runs(occurrenceId(row.id, row.planned))) {
-    cancelRunning(core.running, attempt, "The recurrence was cancelled.");
+    cancelRunning(core, attempt, "The recurrence was cancelled.");
   }
   core.generation += 1;
   if (row.ended === 1) return false;

@@ -29,7 +29,7 @@ export function cancel(core: Core, attempt: Attempt | undefined, target: Target)
     core.changed(1);
     skipOccurrence(core, row);
   }
-  if (core.runs(row.id)) cancelRunning(core.running, attempt, "The message was cancelled.");
+  if (core.runs(row.id)) cancelRunning(core, attempt, "The message was cancelled.");
   core.raise({ event: "cancelled", id: row.id, type: row.type });
   return true;
 }

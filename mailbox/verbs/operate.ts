@@ -68,7 +68,7 @@ export async function destroy(core: Core, outbox: Outbox, attempt: Attempt | und
   const counts = { pending: 0, recurrences: 0, deadLetters: 0, outbox: 0 };
   // What the attempt that asks for it has sent so far is pending too.
   attempt?.buffer.dropAll();
-  cancelRunning(core.running, attempt, "The mailbox was destroyed.");
+  cancelRunning(core, attempt, "The mailbox was destroyed.");
   for (;;) {
     core.ready();
     const recurrences = core.recurrences.deleteSome(PAGE);

@@ -19,7 +19,7 @@ import {
   UnknownTypeError,
 } from "../errors.ts";
 import { ruleOf } from "../lifecycle/recurrence.ts";
-import { currentAttempt, currentScope } from "../host/attempt-scope.ts";
+import { currentAttempt } from "../host/attempt-scope.ts";
 import { GroupCommit } from "../host/group-commit.ts";
 import { applySchema } from "../host/handlers.ts";
 import { hasMailbox, overrideContext } from "../host/storage-overrides.ts";
@@ -131,18 +131,12 @@ export class Engine {
         buffer.drop((other) => other === held);
       }
     }
-    buffer.add(out, currentScope());
+    buffer.add(out);
     return out.message.id;
   }
 
   #bufferAll(buffer: SendBuffer, outs: readonly Outgoing[]): readonly string[] {
-    const mark = buffer.mark();
-    try {
-      return outs.map((out) => this.#buffer(buffer, out));
-    } catch (error) {
-      buffer.takeBack(mark);
-      throw error;
-    }
+    return this.core.transactions.run(() => outs.map((out) => this.#buffer(buffer, out)));
   }
 
   /**

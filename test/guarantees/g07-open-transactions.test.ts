@@ -3,13 +3,9 @@
 
 import { describe, expect, it } from "vitest";
 import { RefusedInTransactionError } from "../../actors/index.ts";
+import { aWhile } from "../support/a-while.ts";
 import { batchOf, quiet } from "../support/batches.ts";
 import { actor, type Script, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
-
-/** Long enough for everything that would be done at once. */
-async function aWhile(): Promise<void> {
-  for (let n = 0; n < 10; n += 1) await scheduler.wait(20);
-}
 
 /** A transaction of a request, which does something, waits for a payment provider, say, and is declined. */
 function declined(box: Scripted, act: (self: ScriptedActor) => unknown): Promise<unknown> {
