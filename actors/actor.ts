@@ -2,7 +2,7 @@
 // holds no logic of its own.
 
 import { DurableObject } from "cloudflare:workers";
-import { type AnyNamespace, checkSettings, type RefOptions } from "../mailbox/internal.ts";
+import { checkSettings, type GivenNamespace, type RefOptions } from "../mailbox/internal.ts";
 import {
   type ActorRef,
   Mailbox,
@@ -31,7 +31,7 @@ export interface RefVerb {
     options?: RefOptions,
   ): ActorRef<MapOf<A>>;
   <M extends object>(
-    namespace: AnyNamespace,
+    namespace: GivenNamespace,
     to: string | DurableObjectId,
     options?: RefOptions,
   ): ActorRef<M>;
@@ -50,7 +50,7 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
   protected readonly policy?: Policy;
   protected readonly settings?: Settings;
   /** Runs after a message became a dead letter. */
-  protected readonly onDeadLetter?: OnDeadLetter;
+  protected readonly onDeadLetter?: OnDeadLetter<M>;
 
   /** What cannot be hidden by a member of a subclass. */
   readonly #mailbox: Mailbox<M>;
@@ -100,7 +100,7 @@ export abstract class Actor<Env, M extends object> extends DurableObject<Env> im
     this.sendAll = mailbox.sendAll;
     this.cancel = (which) => mailbox.cancel(which);
     // Through unknown: compared with a namespace's type, the compiler would expand every stub.
-    const refTo: unknown = (namespace: AnyNamespace, to: string | DurableObjectId, options?: RefOptions) =>
+    const refTo: unknown = (namespace: GivenNamespace, to: string | DurableObjectId, options?: RefOptions) =>
       mailbox.ref(namespace, to, options);
     this.ref = refTo as RefVerb;
     const wake = (info?: AlarmInvocationInfo): Promise<void> => mailbox.wake(info);

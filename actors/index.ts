@@ -5,6 +5,7 @@ export type { Carries, MapOf } from "./carries.ts";
 export { ref } from "./ref.ts";
 export {
   type ActorRef,
+  type AnyMessages,
   type Asks,
   AsyncSchemaError,
   AttemptEndedError,
@@ -92,6 +93,5 @@ export {
   UnsupportedVersionError,
   type Validated,
   validated,
-  type VoidTypeOf,
   type Which,
 } from "../mailbox/index.ts";

@@ -1,7 +1,14 @@
 // `ref`: a typed handle on an actor, from anywhere that holds a namespace.
 
 import type { Ref } from "../mailbox/index.ts";
-import { type AnyNamespace, checkTarget, type RefOptions, RemoteRef, stubIn } from "../mailbox/internal.ts";
+import {
+  type AnyNamespace,
+  checkTarget,
+  type GivenNamespace,
+  type RefOptions,
+  RemoteRef,
+  stubIn,
+} from "../mailbox/internal.ts";
 import type { CarriesSome, MapOf } from "./carries.ts";
 
 /**
@@ -20,7 +27,7 @@ export function ref<A extends Rpc.DurableObjectBranded & CarriesSome>(
   options?: RefOptions,
 ): Ref<MapOf<A>>;
 export function ref<M extends object>(
-  namespace: AnyNamespace,
+  namespace: GivenNamespace,
   to: string | DurableObjectId,
   options?: RefOptions,
 ): Ref<M>;

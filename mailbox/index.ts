@@ -54,7 +54,7 @@ export {
   type Validated,
 } from "./host/handlers.ts";
 export { Mailbox } from "./mailbox.ts";
-export type { TypeOf, VoidTypeOf } from "./message/message-map.ts";
+export type { AnyMessages, TypeOf } from "./message/message-map.ts";
 export type { ActorRef } from "./verbs/outbox-ref.ts";
 export type { SendEntry, SendOptions } from "./message/send-options.ts";
 export type { Every, Missed } from "./time/rule.ts";

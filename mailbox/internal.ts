@@ -2,7 +2,13 @@
 
 export { checkSettings } from "./host/settings.ts";
 export { recurrenceId } from "./message/id.ts";
-export { type AnyNamespace, checkTarget, type RefOptions, stubIn } from "./outbox/address.ts";
+export {
+  type AnyNamespace,
+  checkTarget,
+  type GivenNamespace,
+  type RefOptions,
+  stubIn,
+} from "./outbox/address.ts";
 export { dateOf, now } from "./time/clock.ts";
 export { MAX_AHEAD_MS } from "./time/duration.ts";
 export { RemoteRef } from "./verbs/remote-ref.ts";

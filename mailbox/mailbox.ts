@@ -1,10 +1,18 @@
 // The mailbox of one object, as its host holds it: every verb, at once and in the commit of the caller.
 
-import { type AnyNamespace, checkTarget, addressIn, isSelf, type RefOptions } from "./outbox/address.ts";
+import {
+  addressIn,
+  type AnyNamespace,
+  checkTarget,
+  type GivenNamespace,
+  isSelf,
+  type RefOptions,
+} from "./outbox/address.ts";
 import { answerCall } from "./verbs/serve.ts";
 import { now as clockNow } from "./time/clock.ts";
 import { NO_CLASS } from "./message/from.ts";
-import { type DeadLetter, readable, storedLetter } from "./message/letter.ts";
+import { type DeadLetter, letterOf, storedLetter } from "./message/letter.ts";
+import type { TypeOf } from "./message/message-map.ts";
 import { Engine } from "./verbs/submit.ts";
 import type { Recurrence } from "./lifecycle/recurrence.ts";
 import { type ActorRef, OutboxRef } from "./verbs/outbox-ref.ts";
@@ -20,12 +28,14 @@ import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } 
 import {
   type DeadLetterFilter,
   lettersPage,
+  mapPage,
   type OutboxMessage,
   outboxPage,
   type Page,
   type PageOptions,
   parseFilter,
   type PendingMessage,
+  pendingOf,
   pendingPage,
   recurrencesPage,
 } from "./verbs/lists.ts";
@@ -92,15 +102,16 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
    * @throws {InvalidOptionError} for a target that is neither a name nor an id of the namespace
    */
   ref<N extends object>(
-    namespace: AnyNamespace,
+    namespace: GivenNamespace,
     to: string | DurableObjectId,
     options?: RefOptions,
   ): ActorRef<N> {
-    checkTarget(namespace, to, options);
+    const space = namespace as AnyNamespace;
+    checkTarget(space, to, options);
     const { ctx, env } = this.#engine.core;
-    const address = addressIn(ctx, env, namespace, to, options);
+    const address = addressIn(ctx, env, space, to, options);
     // Through the outbox a message to oneself would leave the object and come back, for nothing.
-    if (isSelf(ctx, namespace, to, options)) return new SelfRef<N>(this as unknown as Mailbox<N>);
+    if (isSelf(ctx, space, to, options)) return new SelfRef<N>(this as unknown as Mailbox<N>);
     return new OutboxRef<N>(this.#engine, address, options?.locationHint);
   }
 
@@ -117,17 +128,15 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     return target !== undefined && reschedule(core, attempt, target, due);
   }
 
-  get(which: Which<M>): PendingMessage | undefined {
+  get(which: Which<M>): PendingMessage<M> | undefined {
     const { attempt, core } = this.#begin();
     const target = parseTarget(which);
     const stored = target === undefined ? undefined : get(core, attempt, target);
-    return stored === undefined ? undefined : readable(stored);
+    return stored === undefined ? undefined : pendingOf(stored);
   }
 
-  pending(options: PageOptions & { readonly type?: string } = {}): Page<PendingMessage> {
-    const { core } = this.#begin();
-    const { items, ...rest } = pendingPage(core, options);
-    return { items: items.map((item) => readable(item)), ...rest };
+  pending(options: PageOptions & { readonly type?: TypeOf<M> } = {}): Page<PendingMessage<M>> {
+    return mapPage(pendingPage(this.#begin().core, options), (stored) => pendingOf(stored));
   }
 
   recurrences(options: PageOptions = {}): Page<Recurrence> {
@@ -138,17 +147,16 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     return outboxPage(this.#begin().core, options);
   }
 
-  deadLetters(options: PageOptions & DeadLetterFilter = {}): Page<DeadLetter> {
-    const { items, ...rest } = lettersPage(this.#begin().core, options);
-    return { items: items.map((item) => readable(item)), ...rest };
+  deadLetters(options: PageOptions & DeadLetterFilter<TypeOf<M>> = {}): Page<DeadLetter<M>> {
+    return mapPage(lettersPage(this.#begin().core, options), (stored) => letterOf(stored));
   }
 
-  deadLetter(id: string): DeadLetter | undefined {
+  deadLetter(id: string): DeadLetter<M> | undefined {
     const row = this.#begin().core.letters.byId(id);
-    return row === undefined ? undefined : readable(storedLetter(row));
+    return row === undefined ? undefined : letterOf(storedLetter(row));
   }
 
-  redrive(id: string, options: RedriveOptions = {}): boolean {
+  redrive<T extends TypeOf<M> = TypeOf<M>>(id: string, options: RedriveOptions<M[T]> = {}): boolean {
     const { core, outbox } = this.#begin();
     return redrive(core, outbox, id, repairOf(options));
   }
@@ -157,12 +165,12 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     return purge(this.#begin().core, id);
   }
 
-  async redriveAll(filter: DeadLetterFilter = {}): Promise<number> {
+  async redriveAll(filter: DeadLetterFilter<TypeOf<M>> = {}): Promise<number> {
     const { core, outbox } = this.#beginPaged("redriveAll");
     return redriveAll(core, outbox, parseFilter(filter));
   }
 
-  async purgeAll(filter: DeadLetterFilter = {}): Promise<number> {
+  async purgeAll(filter: DeadLetterFilter<TypeOf<M>> = {}): Promise<number> {
     return purgeAll(this.#beginPaged("purgeAll").core, parseFilter(filter));
   }
 

@@ -6,7 +6,7 @@ import { now as clockNow } from "../time/clock.ts";
 import { parseOptions } from "../message/columns.ts";
 import type { Envelope, EnvelopeOptions, From } from "../message/envelope.ts";
 import { AttemptEndedError, InvalidDeliveryError } from "../errors.ts";
-import type { TypeOf, VoidTypeOf } from "../message/message-map.ts";
+import type { AnyMessages, MessageOf } from "../message/message-map.ts";
 import { sentOfId } from "../message/id.ts";
 import type { SendOptions } from "../message/send-options.ts";
 import { type Duration, parseDuration, parseMoment } from "../time/duration.ts";
@@ -14,13 +14,12 @@ import { type Duration, parseDuration, parseMoment } from "../time/duration.ts";
 /** Sends back to whoever sent the message, by the outbox. */
 export interface Reply {
   /**
-   * Typed when given a map: `delivery.reply<CartMessages>("paid", { … })`.
+   * Sends a message back, by the outbox. Typed when given a map: `delivery.reply<CartMessages>("paid", { … })`.
    *
    * @returns the id of the message
    * @throws {NoReplyAddressError} when the sender is no actor, or one of a namespace that is not bound here
    */
-  <M extends object>(type: VoidTypeOf<M>, payload?: undefined, options?: SendOptions): string;
-  <M extends object, T extends TypeOf<M> = TypeOf<M>>(type: T, payload: M[T], options?: SendOptions): string;
+  <M extends object = AnyMessages>(...message: MessageOf<M>): string;
 }
 
 /** One attempt, as its handler sees it: the second argument of every handler. */
@@ -113,8 +112,10 @@ export class EnvelopeDelivery implements Delivery {
   }
 
   get reply(): Reply {
-    return (type: string, payload?: unknown, options?: SendOptions): string =>
-      this.#sendBack(this.#parsed.from, type, payload, options);
+    return (...message: readonly unknown[]): string => {
+      const [type, payload, options] = message as readonly [string, unknown?, SendOptions?];
+      return this.#sendBack(this.#parsed.from, type, payload, options);
+    };
   }
 
   #defer(when: Date | Duration): void {

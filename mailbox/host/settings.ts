@@ -3,6 +3,7 @@
 
 import { atLeast, integer, optionalFunction } from "../message/check.ts";
 import type { DeadLetter } from "../message/letter.ts";
+import type { AnyMessages } from "../message/message-map.ts";
 import type { Delivery } from "./delivery.ts";
 import { MailboxError, MisconfiguredError } from "../errors.ts";
 import type { MailboxEvent } from "./events.ts";
@@ -43,17 +44,25 @@ export interface Settings {
 }
 
 /** Runs after a message became a dead letter; it may send, may run twice, and never changes the letter. */
-export type OnDeadLetter = (letter: DeadLetter, delivery: Delivery) => unknown;
+export type OnDeadLetter<M extends object = AnyMessages> = (
+  letter: DeadLetter<M>,
+  delivery: Delivery,
+) => unknown;
 
 /** Everything a mailbox is told by the class it serves. */
 export interface MailboxOptions<M extends object> extends Settings {
   readonly receive: Receive<M>;
   /** The policy of all handlers of this actor. */
   readonly policy?: Policy;
-  readonly onDeadLetter?: OnDeadLetter;
+  readonly onDeadLetter?: OnDeadLetter<M>;
   /** The host's own alarm, set with `ctx.storage.setAlarm`; called with the platform's information. */
   readonly alarm?: ((info: AlarmInvocationInfo) => unknown) | undefined;
 }
+
+/** The options of a mailbox of whatever map. */
+type OptionsOfAny = Omit<MailboxOptions<never>, "onDeadLetter"> & {
+  readonly onDeadLetter?: (letter: never, delivery: Delivery) => unknown;
+};
 
 const RETENTION_NAMES: Names<Retention> = { age: true, count: true };
 const OUTBOX_NAMES: Names<NonNullable<Settings["outbox"]>> = { maxAge: true, maxRows: true };
@@ -105,7 +114,7 @@ export function checkSettings(settings: Settings): Settings {
 }
 
 /** Whatever its class says of the mailbox; a function, because it is asked for after the class's own constructor. */
-export type ReadOptions = () => MailboxOptions<never>;
+export type ReadOptions = () => OptionsOfAny;
 
 /**
  * Asks the class for its options, and checks them. Getters and functions of the user's run here, so whatever is thrown
@@ -139,7 +148,7 @@ function reading<T>(className: string, read: () => T): T {
 }
 
 /** Checks and completes the options. @throws typed errors that name the setting */
-function parseConfig(className: string, options: MailboxOptions<never>): Config {
+function parseConfig(className: string, options: OptionsOfAny): Config {
   checkNames(options, OPTION_NAMES, "the options of the mailbox");
   const { policy, retention, outbox } = options;
   if (policy !== undefined) checkNames(policy, POLICY_NAMES, "policy");
@@ -149,7 +158,7 @@ function parseConfig(className: string, options: MailboxOptions<never>): Config 
   return {
     handlers: parseReceive(options.receive),
     policy: policy === undefined ? undefined : parsePolicy(policy, "policy"),
-    onDeadLetter: optionalFunction(options.onDeadLetter, "onDeadLetter"),
+    onDeadLetter: optionalFunction(options.onDeadLetter, "onDeadLetter") as OnDeadLetter | undefined,
     // Asked anew each time: a host may learn of its alarm only after its constructor.
     get alarm() {
       return reading(className, () => optionalFunction(options.alarm, "alarm"));

@@ -5,13 +5,24 @@ import { readableAddress } from "./address.ts";
 import { parseHistory, parseOptions } from "./columns.ts";
 import type { AttemptRecord, DeadLetterReason, From, LetterRow } from "./envelope.ts";
 import { sentOfId } from "./id.ts";
+import type { AnyMessages, TypeOf } from "./message-map.ts";
 
-/** A dead letter, as the verbs and the hook give it. */
-export interface DeadLetter {
+/**
+ * A dead letter, as the verbs and the hook give it: of one of the types of the map, with its payload. One with a
+ * `target` was for another actor, so its type and payload are of that actor's map.
+ */
+export type DeadLetter<M extends object = AnyMessages> = {
+  [T in TypeOf<M>]: LetterOf<T, M[T]>;
+}[TypeOf<M>];
+
+interface LetterOf<T extends string, P> {
   readonly id: string;
-  readonly type: string;
-  /** The payload; `undefined` when it cannot be read: then `payloadText` is what was stored. */
-  readonly payload: unknown;
+  readonly type: T;
+  /**
+   * The payload. What cannot be read is `undefined`, and `payloadText` is what was stored; what a schema refused
+   * (reason `unreadable`) is what was sent, whatever its shape.
+   */
+  readonly payload: P;
   readonly payloadText?: string;
   readonly reason: DeadLetterReason;
   readonly diedAt: number;
@@ -32,6 +43,11 @@ export interface DeadLetter {
 
 /** A letter as it travels: the payload still encoded. */
 export type StoredLetter = Omit<DeadLetter, "payload" | "payloadText"> & { readonly text: string };
+
+/** A letter for a person: what was stored is believed to be of the map. */
+export function letterOf<M extends object>(stored: StoredLetter): DeadLetter<M> {
+  return readable(stored) as unknown as DeadLetter<M>;
+}
 
 /** What a row says, without decoding its payload. */
 export function storedLetter(row: LetterRow): StoredLetter {

@@ -30,7 +30,7 @@ export type SendEntry<M extends object> = {
     readonly type: T;
     readonly at?: Moment;
     readonly in?: Duration;
-  } & (M[T] extends void | undefined ? { readonly payload?: undefined } : { readonly payload: M[T] });
+  } & (undefined extends M[T] ? { readonly payload?: M[T] } : { readonly payload: M[T] });
 }[keyof M & string];
 
 /** When a message is due. */

@@ -26,6 +26,12 @@ export interface AnyNamespace {
   jurisdiction(jurisdiction: DurableObjectJurisdiction): AnyNamespace;
 }
 
+/**
+ * A namespace as a person passes it, also `DurableObjectNamespace<any>`: compared by no more than this, because
+ * the compiler finds no end of that one's stubs.
+ */
+export type GivenNamespace = Pick<AnyNamespace, "idFromName" | "idFromString">;
+
 /** A stub, as far as this library calls it. */
 export interface MailboxStub {
   mailboxCall(call: string): Promise<string>;

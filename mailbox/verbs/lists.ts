@@ -7,7 +7,8 @@ import type { Core } from "../host/context.ts";
 import { type AttemptRecord, DEAD_LETTER_REASONS, type Envelope, type From } from "../message/envelope.ts";
 import { InvalidCursorError, InvalidOptionError } from "../errors.ts";
 import { readableAddress } from "../message/address.ts";
-import { type StoredLetter, storedLetter } from "../message/letter.ts";
+import { readable, type StoredLetter, storedLetter } from "../message/letter.ts";
+import type { AnyMessages, TypeOf } from "../message/message-map.ts";
 import { type Recurrence, recurrenceView } from "../lifecycle/recurrence.ts";
 import { dueOfId, isIdLength, parseOccurrenceId, sentOfId } from "../message/id.ts";
 import { presentEnvelope } from "../lifecycle/occurrence.ts";
@@ -32,12 +33,16 @@ export interface PageOptions {
   readonly cursor?: string;
 }
 
-/** A message in the mailbox, as `get` and `pending` give it. */
-export interface PendingMessage {
+/** A message in the mailbox, as `get` and `pending` give it: of one of the types of the map, with its payload. */
+export type PendingMessage<M extends object = AnyMessages> = {
+  [T in TypeOf<M>]: PendingOf<T, M[T]>;
+}[TypeOf<M>];
+
+interface PendingOf<T extends string, P> {
   readonly id: string;
-  readonly type: string;
+  readonly type: T;
   /** The payload; `undefined` when it cannot be read: then `payloadText` is what is stored. */
-  readonly payload: unknown;
+  readonly payload: P;
   readonly payloadText?: string;
   readonly state: "waiting" | "running" | "parked";
   readonly dueAt: number;
@@ -68,8 +73,8 @@ export interface OutboxMessage {
 }
 
 /** Which dead letters: those that match all that is given. */
-export interface DeadLetterFilter {
-  readonly type?: string;
+export interface DeadLetterFilter<T extends string = string> {
+  readonly type?: T;
   readonly reason?: (typeof DEAD_LETTER_REASONS)[number];
   /** The `fingerprint` of a letter. */
   readonly error?: string;
@@ -113,6 +118,16 @@ export function messageView(core: Core, row: Envelope): StoredMessage {
     ...(row.recurrence === null ? {} : { recurrence: row.recurrence }),
     ...(options.from === undefined ? {} : { from: options.from }),
   };
+}
+
+/** A message for a person: what is stored is believed to be of the map. */
+export function pendingOf<M extends object>(stored: StoredMessage): PendingMessage<M> {
+  return readable(stored) as unknown as PendingMessage<M>;
+}
+
+/** A page, each of its items seen in another way. */
+export function mapPage<T, U>({ items, ...rest }: Page<T>, view: (item: T) => U): Page<U> {
+  return { items: items.map((item) => view(item)), ...rest };
 }
 
 /** Finds what waits or runs under an id, the present occurrence of a recurrence included. */

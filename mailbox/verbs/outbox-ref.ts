@@ -8,13 +8,12 @@ import type { Outgoing, SendBuffer } from "../host/send-buffer.ts";
 import type { Engine } from "./submit.ts";
 import { UnknownNamespaceError } from "../errors.ts";
 import { isRecurrenceId } from "../message/id.ts";
-import { readable } from "../message/letter.ts";
 import { RemoteAsks } from "./remote-ref.ts";
 import { makeSends } from "./send.ts";
 import { acceptedRow } from "../store/envelopes.ts";
 import { isTarget, parseTarget, type Target } from "../message/selector.ts";
 import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs.ts";
-import { messageView, type PendingMessage } from "./lists.ts";
+import { messageView, type PendingMessage, pendingOf } from "./lists.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { type Moment, parseMoment } from "../time/duration.ts";
 
@@ -74,14 +73,14 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     );
   }
 
-  override async get(which: Which<M>): Promise<PendingMessage | undefined> {
+  override async get(which: Which<M>): Promise<PendingMessage<M> | undefined> {
     const target = parseTarget(which);
     if (target === undefined) return undefined;
     const message =
       this.#buffer?.find((out) => this.#isMine(out, target))?.message ??
       this.#engine.outbox.find(this.#address, target);
     if (message === undefined) return super.get(which);
-    return readable(messageView(this.#engine.core, acceptedRow(message, message.due)));
+    return pendingOf(messageView(this.#engine.core, acceptedRow(message, message.due)));
   }
 
   get #buffer(): SendBuffer | undefined {

@@ -17,9 +17,9 @@ import type { LetterFilter } from "../store/dead-letters.ts";
 import { type Moment, parseMoment } from "../time/duration.ts";
 
 /** How a letter goes back. */
-export interface RedriveOptions {
+export interface RedriveOptions<P = unknown> {
   /** Another payload than the one that died. Checked like that of a send. */
-  readonly payload?: unknown;
+  readonly payload?: P;
   /** When it is due. @default now */
   readonly at?: Moment;
 }

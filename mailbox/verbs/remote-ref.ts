@@ -4,7 +4,8 @@
 import type { MailboxStub } from "../outbox/address.ts";
 import { now as clockNow, sleep } from "../time/clock.ts";
 import { decodePayload, encodePayload } from "../payload/codec.ts";
-import { type DeadLetter, readable, type StoredLetter } from "../message/letter.ts";
+import { type DeadLetter, letterOf, type StoredLetter } from "../message/letter.ts";
+import type { TypeOf } from "../message/message-map.ts";
 import type { Accepting } from "../message/envelope.ts";
 import { InvalidOptionError, UnreachableError, UnsupportedCallError } from "../errors.ts";
 import type { Recurrence } from "../lifecycle/recurrence.ts";
@@ -13,13 +14,15 @@ import { type RedriveOptions, repairOf } from "./redrive.ts";
 import { makeSends } from "./send.ts";
 import type { MailboxStats } from "./operate.ts";
 import type { Asks, Send, SendAll, SendEvery, SendIn, SendLater, Sends, Which } from "./verbs.ts";
-import type {
-  DeadLetterFilter,
-  OutboxMessage,
-  Page,
-  PageOptions,
-  PendingMessage,
-  StoredMessage,
+import {
+  type DeadLetterFilter,
+  mapPage,
+  type OutboxMessage,
+  type Page,
+  type PageOptions,
+  type PendingMessage,
+  pendingOf,
+  type StoredMessage,
 } from "./lists.ts";
 import { type Moment, parseMoment } from "../time/duration.ts";
 
@@ -48,13 +51,14 @@ export class RemoteAsks<M extends object> implements Asks<M, "async"> {
     return this.#ask("reschedule", which, parseMoment(at, "at", clockNow()));
   }
 
-  async get(which: Which<M>): Promise<PendingMessage | undefined> {
+  async get(which: Which<M>): Promise<PendingMessage<M> | undefined> {
     const stored: StoredMessage | undefined = await this.#ask("get", which);
-    return stored === undefined ? undefined : readable(stored);
+    return stored === undefined ? undefined : pendingOf(stored);
   }
 
-  async pending(options?: PageOptions & { readonly type?: string }): Promise<Page<PendingMessage>> {
-    return readablePage(await this.#ask<Page<StoredMessage>>("pending", options));
+  async pending(options?: PageOptions & { readonly type?: TypeOf<M> }): Promise<Page<PendingMessage<M>>> {
+    const page: Page<StoredMessage> = await this.#ask("pending", options);
+    return mapPage(page, (stored) => pendingOf(stored));
   }
 
   recurrences(options?: PageOptions): Promise<Page<Recurrence>> {
@@ -65,16 +69,20 @@ export class RemoteAsks<M extends object> implements Asks<M, "async"> {
     return this.#ask("outbox", options);
   }
 
-  async deadLetters(options?: PageOptions & DeadLetterFilter): Promise<Page<DeadLetter>> {
-    return readablePage(await this.#ask<Page<StoredLetter>>("deadLetters", options));
+  async deadLetters(options?: PageOptions & DeadLetterFilter<TypeOf<M>>): Promise<Page<DeadLetter<M>>> {
+    const page: Page<StoredLetter> = await this.#ask("deadLetters", options);
+    return mapPage(page, (stored) => letterOf(stored));
   }
 
-  async deadLetter(id: string): Promise<DeadLetter | undefined> {
+  async deadLetter(id: string): Promise<DeadLetter<M> | undefined> {
     const stored: StoredLetter | undefined = await this.#ask("deadLetter", id);
-    return stored === undefined ? undefined : readable(stored);
+    return stored === undefined ? undefined : letterOf(stored);
   }
 
-  async redrive(id: string, options: RedriveOptions = {}): Promise<boolean> {
+  async redrive<T extends TypeOf<M> = TypeOf<M>>(
+    id: string,
+    options: RedriveOptions<M[T]> = {},
+  ): Promise<boolean> {
     return this.#ask("redrive", id, repairOf(options));
   }
 
@@ -82,11 +90,11 @@ export class RemoteAsks<M extends object> implements Asks<M, "async"> {
     return this.#ask("purge", id);
   }
 
-  redriveAll(filter?: DeadLetterFilter): Promise<number> {
+  redriveAll(filter?: DeadLetterFilter<TypeOf<M>>): Promise<number> {
     return this.#ask("redriveAll", filter);
   }
 
-  purgeAll(filter?: DeadLetterFilter): Promise<number> {
+  purgeAll(filter?: DeadLetterFilter<TypeOf<M>>): Promise<number> {
     return this.#ask("purgeAll", filter);
   }
 
@@ -181,11 +189,4 @@ function isRetryable(error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
   const { retryable, overloaded } = error as { readonly retryable?: unknown; readonly overloaded?: unknown };
   return retryable === true && overloaded !== true;
-}
-
-function readablePage<T extends { readonly text: string }>(
-  page: Page<T>,
-): Page<Omit<T, "text"> & { payload: unknown; payloadText?: string }> {
-  const items = page.items.map((item) => readable(item));
-  return page.cursor === undefined ? { items } : { items, cursor: page.cursor };
 }

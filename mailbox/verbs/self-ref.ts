@@ -1,6 +1,7 @@
 // `this.ref(…)` to the actor itself: the same verbs, on the own mailbox.
 
 import type { DeadLetter } from "../message/letter.ts";
+import type { TypeOf } from "../message/message-map.ts";
 import type { Recurrence } from "../lifecycle/recurrence.ts";
 import type { ActorRef } from "./outbox-ref.ts";
 import type { RedriveOptions } from "./redrive.ts";
@@ -34,11 +35,11 @@ export class SelfRef<M extends object> implements ActorRef<M> {
     return this.#own.reschedule(which, at);
   }
 
-  async get(which: Which<M>): Promise<PendingMessage | undefined> {
+  async get(which: Which<M>): Promise<PendingMessage<M> | undefined> {
     return this.#own.get(which);
   }
 
-  async pending(options?: Parameters<Asks<M, "sync">["pending"]>[0]): Promise<Page<PendingMessage>> {
+  async pending(options?: PageOptions & { readonly type?: TypeOf<M> }): Promise<Page<PendingMessage<M>>> {
     return this.#own.pending(options);
   }
 
@@ -50,15 +51,18 @@ export class SelfRef<M extends object> implements ActorRef<M> {
     return this.#own.outbox(options);
   }
 
-  async deadLetters(options?: PageOptions & DeadLetterFilter): Promise<Page<DeadLetter>> {
+  async deadLetters(options?: PageOptions & DeadLetterFilter<TypeOf<M>>): Promise<Page<DeadLetter<M>>> {
     return this.#own.deadLetters(options);
   }
 
-  async deadLetter(id: string): Promise<DeadLetter | undefined> {
+  async deadLetter(id: string): Promise<DeadLetter<M> | undefined> {
     return this.#own.deadLetter(id);
   }
 
-  async redrive(id: string, options?: RedriveOptions): Promise<boolean> {
+  async redrive<T extends TypeOf<M> = TypeOf<M>>(
+    id: string,
+    options?: RedriveOptions<M[T]>,
+  ): Promise<boolean> {
     return this.#own.redrive(id, options);
   }
 
@@ -66,11 +70,11 @@ export class SelfRef<M extends object> implements ActorRef<M> {
     return this.#own.purge(id);
   }
 
-  redriveAll(filter?: DeadLetterFilter): Promise<number> {
+  redriveAll(filter?: DeadLetterFilter<TypeOf<M>>): Promise<number> {
     return this.#own.redriveAll(filter);
   }
 
-  purgeAll(filter?: DeadLetterFilter): Promise<number> {
+  purgeAll(filter?: DeadLetterFilter<TypeOf<M>>): Promise<number> {
     return this.#own.purgeAll(filter);
   }
 

@@ -176,7 +176,7 @@ describe("G8 who is replied to", () => {
     const other = listening("somebody else");
     let call = "";
     const to = actor({
-      receive: { ask: (_, delivery) => delivery.reply("answer" as never, "for the sender" as never) },
+      receive: { ask: (_, delivery) => delivery.reply("answer", "for the sender") },
       onCall: (text, next) => {
         if (batchOf(text) === undefined || call !== "") return next();
         call = text;
