@@ -18,14 +18,13 @@ import { storedError } from "../message/thrown.ts";
 import { UnreachableError } from "../errors.ts";
 import { declarationLetterId } from "../message/id.ts";
 import { errorFingerprint } from "../message/fingerprint.ts";
-import { acceptingOf, type Outbox, readOutboxOptions } from "./outbox.ts";
+import { acceptingOf, FLIGHT_MS, type Outbox, readOutboxOptions } from "./outbox.ts";
 import { type Batch, type BatchAnswer, formatBatch, parseBatchAnswer } from "../message/wire.ts";
 import { newEpoch } from "../store/schema.ts";
 import type { OutboxRow, TargetRow } from "../store/outbox.ts";
 
 const BATCH_MESSAGES = 100;
 const BATCH_UNITS = 1024 * 1024;
-const CALL_TIMEOUT_MS = 15_000;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 5 * 60 * 1000;
 const BACKOFF_OVERLOADED_MS = 30_000;
@@ -292,10 +291,8 @@ function backoff(tries: number, isOverloaded: boolean): number {
 
 function withTimeout(call: Promise<string>, target: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const cancel = after(CALL_TIMEOUT_MS, () =>
-      reject(
-        new UnreachableError(`${readableAddress(target)} did not answer within ${CALL_TIMEOUT_MS / 1000} s.`),
-      ),
+    const cancel = after(FLIGHT_MS, () =>
+      reject(new UnreachableError(`${readableAddress(target)} did not answer within ${FLIGHT_MS / 1000} s.`)),
     );
     void call.then(resolve, reject).finally(cancel);
   });

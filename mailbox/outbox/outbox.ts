@@ -2,7 +2,7 @@
 // target. The relay takes them from there.
 
 import { readableAddress } from "../message/address.ts";
-import { now as clockNow } from "../time/clock.ts";
+import { after, now as clockNow } from "../time/clock.ts";
 import { isCount, isOptions } from "../message/columns.ts";
 import type { Core } from "../host/context.ts";
 import type { Accepting, Declaration, EnvelopeOptions, IfPending } from "../message/envelope.ts";
@@ -29,14 +29,28 @@ export interface OutboxOptions {
 /** What a row has beside its message, of which the receiver is not told. */
 export type Aside = Pick<OutboxOptions, "history" | "earlierAttempts" | "locationHint">;
 
+/** A message that waits for its target. In doubt it may be there already, and can be called back no more. */
+export interface Waiting {
+  readonly row: OutboxRow;
+  readonly message: Accepting;
+  readonly isInDoubt: boolean;
+}
+
+/** How long a batch is waited for. */
+export const FLIGHT_MS = 15_000;
+
 export class Outbox {
   readonly routes: Routes;
   readonly #core: Core;
+  readonly #waiters: (() => void)[] = [];
 
   constructor(core: Core) {
     this.#core = core;
     this.routes = new Routes(core.outbox);
-    core.onForget(() => this.routes.forgetAll());
+    core.onForget(() => {
+      this.routes.forgetAll();
+      this.#told();
+    });
   }
 
   /** Writes a row in the present commit; answers the id of the message. Room was taken when the send was made. */
@@ -90,6 +104,7 @@ export class Outbox {
     this.#core.step();
     this.routes.told(state);
     this.routes.settle(target);
+    this.#told();
   }
 
   /** Deletes a row; whether it was there. */
@@ -106,15 +121,18 @@ export class Outbox {
     this.routes.sort(target);
   }
 
-  /** A message that waits for its target and was never tried. */
-  find(target: string, which: Target): Accepting | undefined {
-    const row = this.#untried(target, which).at(-1);
-    return row === undefined ? undefined : acceptingOf(row);
+  /** What waits for a target, in the order sent: messages of an id, or of a key. */
+  find(target: string, which: Target): Waiting[] {
+    const tried = this.#tried(target);
+    return this.#rows(target, which)
+      .filter(({ options }) => parseOutboxOptions(options).declaration === undefined)
+      .map((row) => ({ row, message: acceptingOf(row), isInDoubt: row.n <= tried }));
   }
 
   /** Takes messages that were never tried out of the outbox; false when there is none, or it may be on its way already. */
   cancel(target: string, which: Target): boolean {
-    const rows = this.#untried(target, which, true);
+    const tried = this.#tried(target);
+    const rows = this.#rows(target, which).filter(({ n }) => n > tried);
     if (rows.length === 0) return false;
     // A number is never given twice, also when the row that had it is gone.
     this.#core.outbox.putTarget({ ...this.targetRow(target), last_n: this.routes.of(target).last });
@@ -127,26 +145,52 @@ export class Outbox {
   }
 
   /** Gives a message that was never tried another due time. */
-  reschedule(target: string, which: Target, due: number): boolean {
-    const row = this.#untried(target, which).at(-1);
-    if (row === undefined) return false;
+  reschedule(row: OutboxRow, due: number): void {
     const { outbox } = this.#core;
     const read = readOutboxOptions(row.options);
     const { immediate: _immediate, ...options } = read ?? {};
-    outbox.delete(target, row.n);
+    outbox.delete(row.target, row.n);
     outbox.insert({ ...row, due, options: read === undefined ? row.options : formatColumn(options) });
-    return true;
   }
 
-  #untried(target: string, which: Target, withDeclarations = false): OutboxRow[] {
+  /** Resolves when nothing of it is in doubt any more; to false when it still is after as long as a batch is waited for. */
+  async settled(target: string, which: Target): Promise<boolean> {
+    if (!this.#isInDoubt(target, which)) return true;
+    const state = { isLate: false };
+    const cancel = after(FLIGHT_MS, () => {
+      state.isLate = true;
+      this.#told();
+    });
+    while (!state.isLate && this.#isInDoubt(target, which)) {
+      await new Promise<void>((resolve) => {
+        this.#waiters.push(resolve);
+      });
+    }
+    cancel();
+    return !state.isLate;
+  }
+
+  #isInDoubt(target: string, which: Target): boolean {
+    if (!this.#core.isReadable()) return false;
+    const tried = this.#tried(target);
+    return this.#rows(target, which).some(({ n }) => n <= tried);
+  }
+
+  #rows(target: string, which: Target): OutboxRow[] {
     const { outbox } = this.#core;
-    const tried = outbox.target(target)?.batch_n ?? 0;
-    const rows =
-      "id" in which ? outbox.rowsOfId(target, which.id) : outbox.rowsOfKey(target, which.type, which.key);
-    return rows.filter(
-      (row) =>
-        row.n > tried && (withDeclarations || parseOutboxOptions(row.options).declaration === undefined),
-    );
+    return "id" in which
+      ? outbox.rowsOfId(target, which.id)
+      : outbox.rowsOfKey(target, which.type, which.key);
+  }
+
+  /** The last number of the batch that may be on its way. */
+  #tried(target: string): number {
+    return this.#core.outbox.target(target)?.batch_n ?? 0;
+  }
+
+  /** Those who wait to know what has arrived look again. */
+  #told(): void {
+    for (const look of this.#waiters.splice(0)) look();
   }
 
   /** Deletes up to `count` rows, of whatever target; how many there were. */

@@ -6,7 +6,9 @@ import { type MailboxStub, wayTo } from "../outbox/address.ts";
 import type { Accepting } from "../message/envelope.ts";
 import type { Outgoing, SendBuffer } from "../host/send-buffer.ts";
 import type { Engine } from "./submit.ts";
-import { UnknownNamespaceError } from "../errors.ts";
+import { UnknownNamespaceError, UnreachableError } from "../errors.ts";
+import { readableAddress } from "../message/address.ts";
+import type { Waiting } from "../outbox/outbox.ts";
 import { isRecurrenceId } from "../message/id.ts";
 import { RemoteAsks } from "./remote-ref.ts";
 import { makeSends } from "./send.ts";
@@ -55,6 +57,7 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     const isGone = outbox.cancel(this.#address, target) || dropped > 0;
     // A message is in one place; of a key, and of a recurrence that was declared again, there may be one there too.
     if (isGone && "id" in target && !isRecurrenceId(target.id)) return true;
+    await this.#settled(target);
     return (await super.cancel(which)) || isGone;
   }
 
@@ -62,25 +65,60 @@ export class OutboxRef<M extends object> extends RemoteAsks<M> implements ActorR
     const target = parseTarget(which);
     if (target === undefined) return false;
     const due = parseMoment(at, "at", clockNow());
-    const isChanged = this.#buffer?.change(
-      (out) => this.#isMine(out, target),
-      (message) => ({ ...message, due, immediate: false, moved: true }),
-    );
-    return (
-      isChanged === true ||
-      this.#engine.outbox.reschedule(this.#address, target, due) ||
-      super.reschedule(which, due)
-    );
+    if (this.#moveHere(this.#holder(target, false), due)) return true;
+    await this.#settled(target);
+    return (await super.reschedule(which, due)) || this.#moveHere(this.#holder(target, true), due);
   }
 
   override async get(which: Which<M>): Promise<PendingMessage<M> | undefined> {
     const target = parseTarget(which);
     if (target === undefined) return undefined;
-    const message =
-      this.#buffer?.find((out) => this.#isMine(out, target))?.message ??
-      this.#engine.outbox.find(this.#address, target);
-    if (message === undefined) return super.get(which);
+    const here = this.#holder(target, false);
+    // What is in doubt may be there, and changed since.
+    const isThere = here === undefined || ("row" in here && here.isInDoubt);
+    const there = isThere ? await super.get(which) : undefined;
+    const message = there === undefined ? (here ?? this.#holder(target, true))?.message : undefined;
+    if (message === undefined) return there;
     return pendingOf(messageView(this.#engine.core, acceptedRow(message, message.due)));
+  }
+
+  /**
+   * Of what has not left, or is in doubt: the message of an id, or the one that will have a key when all have
+   * arrived. One that replaces does; one that keeps does only if nobody there has it.
+   */
+  #holder(target: Target, isFreeThere: boolean): Waiting | Outgoing | undefined {
+    const sends = this.#buffer?.sends ?? [];
+    const here = [
+      ...this.#engine.outbox.find(this.#address, target),
+      ...sends.filter((out) => this.#isMine(out, target)),
+    ];
+    if ("id" in target) return here[0];
+    return (
+      here.findLast(({ message }) => message.ifPending === "replace") ?? (isFreeThere ? here[0] : undefined)
+    );
+  }
+
+  /** Gives what has not left another due time; false when there is none. */
+  #moveHere(holder: Waiting | Outgoing | undefined, due: number): boolean {
+    if (holder === undefined) return false;
+    if (!("row" in holder)) {
+      return (
+        this.#buffer?.change(
+          (out) => out === holder,
+          (message) => ({ ...message, due, immediate: false, moved: true }),
+        ) ?? false
+      );
+    }
+    if (!holder.isInDoubt) this.#engine.outbox.reschedule(holder.row, due);
+    return !holder.isInDoubt;
+  }
+
+  /** Waits while it is not known whether the other actor has it: an answer of now would be of no use. */
+  async #settled(target: Target): Promise<void> {
+    if (await this.#engine.outbox.settled(this.#address, target)) return;
+    throw new UnreachableError(
+      `What is asked for is on its way to ${readableAddress(this.#address)}, which has not answered whether it arrived, so it may be delivered; ask again later.`,
+    );
   }
 
   get #buffer(): SendBuffer | undefined {

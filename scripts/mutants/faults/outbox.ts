@@ -6,9 +6,9 @@ export const OUTBOX: readonly Mutant[] = [
   {
     name: "the last message in doubt may be changed",
     file: "mailbox/outbox/outbox.ts",
-    find: `row.n > tried && `,
-    replace: `row.n >= tried && `,
-    tests: ["test/guarantees/g08-in-doubt.test.ts"],
+    find: `.filter(({ n }) => n > tried)`,
+    replace: `.filter(({ n }) => n >= tried)`,
+    tests: ["test/guarantees/g11-cancel-between-actors.test.ts"],
     breaks: "Cancel answers true, and the message is delivered.",
   },
   {
