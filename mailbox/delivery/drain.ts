@@ -83,7 +83,7 @@ export class Drain {
       this.#isFirst = false;
       const lease = core.meta.get("lease");
       if (lease !== undefined) this.#deliverer.recover(lease);
-      await this.#housekeeping.start();
+      this.#housekeeping.start();
       await this.#loop(suspiciousUntil);
       if (core.meta.get("suspiciousUntil") !== undefined && this.#isPast(suspiciousUntil)) {
         core.meta.clear("suspiciousUntil");
@@ -193,6 +193,7 @@ export class Drain {
       this.#relay.start();
       const now = clockNow();
       if (now - startedAt >= WAKE_MS) return;
+      const hasReleased = this.#housekeeping.release();
       if (await this.#runAlarmIfDue(suspiciousUntil)) continue;
       if (!core.paused && this.#messagesHead() <= now) {
         this.#owesMessages = false;
@@ -212,6 +213,10 @@ export class Drain {
         continue;
       }
       level = 0;
+      if (hasReleased) {
+        await this.#sync();
+        continue;
+      }
       if (!core.paused && (await this.#runHook(now))) continue;
       if (this.#relay.rounds !== rounds) lingered = 0;
       if (!this.#relay.isBusy || lingered >= LINGER_MS) return;

@@ -15,8 +15,9 @@ const FORGET_EVERY_MS = 60 * 60 * 1000;
 
 export class Housekeeping {
   readonly #core: Core;
-  /** A code version releases once: what it parks later it does not know. */
-  #hasReleased = false;
+  /** The types to release. A code version releases once: what it parks later it does not know. */
+  #releasing: string[] | undefined;
+  readonly #released = new Map<string, number>();
   #forgetAt = 0;
   #forgottenUpTo = "";
 
@@ -25,16 +26,45 @@ export class Housekeeping {
   }
 
   /** Before the first delivery. */
-  async start(): Promise<void> {
-    if (this.#core.envelopes.oldestParked() === undefined) return;
-    if (!this.#hasReleased) await this.#release();
+  start(): void {
+    const core = this.#core;
+    if (core.envelopes.oldestParked() === undefined) return;
+    this.#releasing ??= core.envelopes.parkedTypes().filter((type) => core.config.handlers.has(type));
+    core.isReleasing = this.#releasing.length > 0;
     this.#giveUp();
+  }
+
+  /**
+   * Releases a page of parked messages whose type is known; whether there were any. The drain delivers in
+   * between, so that who is due waits for no more than a page of them.
+   */
+  release(): boolean {
+    const core = this.#core;
+    const type = this.#releasing?.[0];
+    if (type === undefined) return false;
+    const page = core.envelopes.parkedOf(type, PAGE);
+    for (const place of page) {
+      core.envelopes.unpark(place, movedFlag(place.id, place.due));
+      core.movedTo(place.due);
+    }
+    this.#released.set(type, (this.#released.get(type) ?? 0) + page.length);
+    if (page.length < PAGE) this.#releasing?.shift();
+    core.isReleasing = this.#releasing?.[0] !== undefined;
+    return true;
+  }
+
+  #tellReleased(): void {
+    for (const [type, count] of this.#released) {
+      if (count > 0) this.#core.raise({ event: "released", type, count });
+    }
+    this.#released.clear();
   }
 
   /** After the last delivery: letters by age, and, when there may be too many, by count. */
   end(): void {
     const core = this.#core;
     const now = clockNow();
+    this.#tellReleased();
     this.#forget(now);
     const oldest = core.letters.oldest();
     if (oldest === undefined) return;
@@ -75,40 +105,11 @@ export class Housekeeping {
     }
   }
 
-  async #release(): Promise<void> {
-    const core = this.#core;
-    const known = core.envelopes.parkedTypes().filter((type) => core.config.handlers.has(type));
-    for (const type of known) {
-      let count = 0;
-      let after: Envelope | undefined;
-      for (;;) {
-        const page = core.envelopes.parkedPage(
-          after ?? { parked: 0, due: 0, id: "" },
-          type,
-          PAGE,
-          PAGE_UNITS,
-        );
-        after = page.at(-1);
-        if (after === undefined) break;
-        for (const row of page) this.#unpark(row);
-        count += page.length;
-        // The page is committed, and other requests get in between.
-        await core.committed();
-        core.ready();
-      }
-      core.raise({ event: "released", type, count });
-    }
-    this.#hasReleased = true;
-  }
-
-  #unpark(row: Envelope): void {
-    const moved = movedFlag(row.id, row.due);
-    if (this.#core.envelopes.move(row, { ...row, parked: 0, moved })) this.#core.step();
-  }
-
   #giveUp(): void {
     const core = this.#core;
     const now = clockNow();
+    const oldest = core.envelopes.oldestParked();
+    if (oldest === undefined || oldest + PARKED_AGE_MS > now) return;
     const page = core.envelopes.parkedPage({ parked: 0, due: 0, id: "" }, undefined, PAGE, PAGE_UNITS);
     for (const row of page) {
       if (row.parked + PARKED_AGE_MS > now) return;

@@ -51,6 +51,8 @@ export class Core {
   alarmToAdopt: number | undefined;
   /** While the object starts: the question for that alarm, still open. */
   adopting: Promise<void> | undefined;
+  /** Messages are parked whose type this code knows, and the wake is about to release them. */
+  isReleasing = false;
   /** The user's alarm that runs now. */
   runningAlarm: UserAlarm | undefined;
   /** The drain waits, for a handler or a batch, and others get in. */
@@ -322,14 +324,14 @@ export class Core {
       // A run that died is charged at once.
       this.meta.get("lease")?.startedAt ?? NEVER,
       this.outboxHead(),
-      oldestParked === undefined ? NEVER : oldestParked + PARKED_AGE_MS,
+      oldestParked === undefined ? NEVER : this.isReleasing ? clockNow() : oldestParked + PARKED_AGE_MS,
       oldestLetter === undefined ? NEVER : this.retentionAt(oldestLetter),
       // What one page of retention has left of too many.
       (this.letterCount ?? 0) > (this.soundConfig?.retentionCount ?? NEVER) ? clockNow() : NEVER,
     );
   }
 
-  /** Whether messages are parked whose type this code knows. Reads all that are parked. */
+  /** Whether messages are parked whose type this code knows. */
   hasReleasable(): boolean {
     if (!this.isReadable() || this.envelopes.oldestParked() === undefined) return false;
     const handlers = this.soundConfig?.handlers;

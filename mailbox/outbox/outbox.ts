@@ -196,11 +196,15 @@ export class Outbox {
   /** Deletes up to `count` rows, of whatever target; how many there were. */
   deleteSome(count: number): number {
     const { outbox } = this.#core;
-    for (const target of outbox.targets()) {
-      outbox.putTarget({ ...this.targetRow(target), last_n: this.routes.of(target).last });
+    const places = outbox.places(count);
+    for (const target of new Set(places.map((place) => place.target))) {
+      // Of a batch that is on its way nothing is here any more: whatever is answered comes too late.
+      const settled = { batch_n: null, first_try: null, tries: 0 };
+      outbox.putTarget({ ...this.targetRow(target), ...settled, last_n: this.routes.of(target).last });
     }
+    for (const { target, n } of places) outbox.delete(target, n);
     this.routes.forgetAll();
-    return outbox.deleteSome(count);
+    return places.length;
   }
 
   targetRow(target: string): TargetRow {

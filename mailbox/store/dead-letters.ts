@@ -16,6 +16,25 @@ export interface LetterFilter {
   readonly diedBefore?: number;
 }
 
+/** Where a letter is in the order of deaths. */
+export interface LetterPlace {
+  readonly id: string;
+  readonly died: number;
+}
+
+const MATCHING = `FROM _mailbox_dead_letters
+       WHERE (died, id) < (?, ?) AND died < ?
+         AND (? IS NULL OR type = ?) AND (? IS NULL OR reason = ?) AND (? IS NULL OR fingerprint = ?)
+         AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
+       ORDER BY died DESC, id DESC LIMIT ?`;
+
+/** What {@link MATCHING} is bound to. */
+function matching(before: LetterPlace, filter: LetterFilter, count: number): (string | number | null)[] {
+  const { type = null, reason = null, error = null, diedBefore = Number.MAX_SAFE_INTEGER } = filter;
+  const ids = filter.ids === undefined ? null : JSON.stringify(filter.ids);
+  return [before.died, before.id, diedBefore, type, type, reason, reason, error, error, ids, ids, count];
+}
+
 export class DeadLetterStore {
   readonly #sql: Sql;
   /** Whether there may be any letter, and any whose hook is to run: most mailboxes have none. */
@@ -93,25 +112,9 @@ export class DeadLetterStore {
     count: number,
     maxUnits: number,
   ): LetterRow[] {
-    const ids = filter.ids === undefined ? null : JSON.stringify(filter.ids);
     const cursor = this.#sql.exec<LetterRow & Record<string, SqlStorageValue>>(
-      `SELECT ${COLUMNS} FROM _mailbox_dead_letters
-       WHERE (died, id) < (?, ?) AND died < ?
-         AND (? IS NULL OR type = ?) AND (? IS NULL OR reason = ?) AND (? IS NULL OR fingerprint = ?)
-         AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))
-       ORDER BY died DESC, id DESC LIMIT ?`,
-      before.died,
-      before.id,
-      filter.diedBefore ?? Number.MAX_SAFE_INTEGER,
-      filter.type ?? null,
-      filter.type ?? null,
-      filter.reason ?? null,
-      filter.reason ?? null,
-      filter.error ?? null,
-      filter.error ?? null,
-      ids,
-      ids,
-      count,
+      `SELECT ${COLUMNS} ${MATCHING}`,
+      ...matching(before, filter, count),
     );
     const rows: LetterRow[] = [];
     let units = 0;
@@ -121,6 +124,30 @@ export class DeadLetterStore {
       if (units >= maxUnits) break;
     }
     return rows;
+  }
+
+  /**
+   * Where the newest letters are that match, older than a place: at most `count`, and no more after the one
+   * that makes payloads and histories `maxBytes` or more. Reads neither.
+   */
+  places(
+    before: { died: number; id: string },
+    filter: LetterFilter,
+    count: number,
+    maxBytes: number,
+  ): LetterPlace[] {
+    const cursor = this.#sql.exec<{ id: string; died: number; bytes: number }>(
+      `SELECT id, died, octet_length(payload) + COALESCE(octet_length(history), 0) AS bytes ${MATCHING}`,
+      ...matching(before, filter, count),
+    );
+    const places: LetterPlace[] = [];
+    let sum = 0;
+    for (const { id, died, bytes } of cursor) {
+      places.push({ id, died });
+      sum += bytes;
+      if (sum >= maxBytes) break;
+    }
+    return places;
   }
 
   count(): number {

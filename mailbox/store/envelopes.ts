@@ -262,11 +262,42 @@ export class EnvelopeStore {
     return takeUntil(cursor, units);
   }
 
+  /** The types of parked messages, by skipping from one to the next: reads two rows a type, not all. */
   parkedTypes(): string[] {
     return this.#sql
-      .exec<{ type: string }>("SELECT DISTINCT type FROM _mailbox_envelopes WHERE parked > 0")
+      .exec<{ type: string }>(
+        `WITH RECURSIVE t (type) AS (
+           SELECT MIN(type) FROM _mailbox_envelopes WHERE parked > 0
+           UNION ALL
+           SELECT (SELECT MIN(type) FROM _mailbox_envelopes WHERE parked > 0 AND type > t.type) FROM t WHERE t.type IS NOT NULL
+         ) SELECT type FROM t WHERE type IS NOT NULL`,
+      )
       .toArray()
       .map((row) => row.type);
+  }
+
+  /** Where up to `count` parked messages of a type are, the longest parked first. */
+  parkedOf(type: string, count: number): Place[] {
+    return this.#sql
+      .exec<{ parked: number; due: number; id: string }>(
+        "SELECT parked, due, id FROM _mailbox_envelopes WHERE parked > 0 AND type = ? ORDER BY parked, due, id LIMIT ?",
+        type,
+        count,
+      )
+      .toArray();
+  }
+
+  /** A parked message waits again, in its place. */
+  unpark(place: Place, moved: 0 | 1): void {
+    this.#makeWay(0, place.due);
+    this.#sql.exec(
+      "UPDATE _mailbox_envelopes SET parked = 0, moved = ? WHERE parked = ? AND due = ? AND id = ?",
+      moved,
+      place.parked,
+      place.due,
+      place.id,
+    );
+    this.#added(0, place.due);
   }
 
   /** When the message that is parked longest was parked. */

@@ -186,15 +186,14 @@ export class OutboxStore {
     );
   }
 
-  deleteSome(count: number): number {
-    const rows = this.#sql
+  /** Where the first `count` rows are. */
+  places(count: number): { readonly target: string; readonly n: number }[] {
+    return this.#sql
       .exec<{ target: string; n: number }>(
         "SELECT target, n FROM _mailbox_outbox ORDER BY target, n LIMIT ?",
         count,
       )
       .toArray();
-    for (const row of rows) this.delete(row.target, row.n);
-    return rows.length;
   }
 
   target(target: string): TargetRow | undefined {

@@ -104,7 +104,14 @@ export function newEpoch(): string {
   return nanoid();
 }
 
-const MIGRATIONS: readonly string[] = [VERSION_1];
+/**
+ * Version 2. Parked messages are found by their type: nobody else pays for that index.
+ */
+const VERSION_2 = `
+CREATE INDEX _mailbox_envelopes_parked ON _mailbox_envelopes (type) WHERE parked > 0;
+`;
+
+const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
 
 /** The version of this code. An object that a newer one has written to is refused, not guessed at. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;

@@ -3,6 +3,7 @@
 import type { Attempt } from "../host/attempt.ts";
 import { now as clockNow } from "../time/clock.ts";
 import type { Core } from "../host/context.ts";
+import { rest } from "../host/rest.ts";
 import { cancelRunning } from "../host/attempt-scope.ts";
 import type { Outbox } from "../outbox/outbox.ts";
 
@@ -70,7 +71,6 @@ export async function destroy(core: Core, outbox: Outbox, attempt: Attempt | und
   attempt?.buffer.dropAll();
   cancelRunning(core, attempt, "The mailbox was destroyed.");
   for (;;) {
-    core.ready();
     const recurrences = core.recurrences.deleteSome(PAGE);
     const pending = core.envelopes.deleteSome(PAGE);
     const deadLetters = core.letters.deleteOldest(Number.MAX_SAFE_INTEGER, PAGE);
@@ -81,7 +81,7 @@ export async function destroy(core: Core, outbox: Outbox, attempt: Attempt | und
     counts.pending += pending;
     counts.deadLetters += deadLetters;
     counts.outbox += sent;
-    await core.storage.sync();
+    await rest(core);
     if (recurrences + pending + deadLetters + sent === 0) break;
   }
   core.raise({ event: "destroyed", ...counts });

@@ -4,8 +4,9 @@ import { now as clockNow } from "../time/clock.ts";
 import { decodePayload, encodePayload } from "../payload/codec.ts";
 import { formatOptions, keptHistory, parseOptions, readOptions, wrongOf } from "../message/columns.ts";
 import type { Core } from "../host/context.ts";
+import { rest } from "../host/rest.ts";
 import type { EnvelopeOptions, LetterRow } from "../message/envelope.ts";
-import { InvalidPayloadError, UnknownTypeError, UnreadableRowError } from "../errors.ts";
+import { InvalidPayloadError, MailboxError, UnknownTypeError, UnreadableRowError } from "../errors.ts";
 import { applySchema } from "../host/handlers.ts";
 import { movedFlag } from "../message/id.ts";
 import { checkNames, type Names } from "../input.ts";
@@ -33,7 +34,7 @@ export interface Repair {
 }
 
 const PAGE = 100;
-const PAGE_UNITS = 1024 * 1024;
+const PAGE_BYTES = 1024 * 1024;
 
 /** Checks the options of a redrive. @throws typed errors */
 export function repairOf(options: RedriveOptions): Repair {
@@ -135,13 +136,18 @@ export function purge(core: Core, id: string): boolean {
   return true;
 }
 
-/** Puts back all letters that match and died before the call, in pages; how many went. Those that cannot stay. */
+/**
+ * Puts back all letters that match and died before the call, in pages; how many went. One that cannot go stays a
+ * letter, and is not counted: it is unreadable, of an unknown type, or its target's outbox is full.
+ *
+ * @throws what the platform throws: the pages before are committed then
+ */
 export function redriveAll(core: Core, outbox: Outbox, filter: LetterFilter): Promise<number> {
   return forAll(core, filter, (id) => {
     try {
       return redrive(core, outbox, id, {});
-    } catch {
-      // Unreadable, or of an unknown type: it stays a letter, and is not counted.
+    } catch (error) {
+      if (!(error instanceof MailboxError)) throw error;
       return false;
     }
   });
@@ -157,13 +163,11 @@ async function forAll(core: Core, filter: LetterFilter, act: (id: string) => boo
   let before = { died: Number.MAX_SAFE_INTEGER, id: "" };
   let done = 0;
   for (;;) {
-    core.ready();
-    const page = core.letters.page(before, { ...filter, diedBefore }, PAGE, PAGE_UNITS);
+    const page = core.letters.places(before, { ...filter, diedBefore }, PAGE, PAGE_BYTES);
     const last = page.at(-1);
     if (last === undefined) return done;
-    for (const letter of page) if (act(letter.id)) done += 1;
-    before = { died: last.died, id: last.id };
-    // The page is committed, and other requests get in between.
-    await core.storage.sync();
+    for (const { id } of page) if (act(id)) done += 1;
+    before = last;
+    await rest(core);
   }
 }

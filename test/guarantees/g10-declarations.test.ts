@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Delivery, RecurrenceOptions } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import { costOf, installMeter } from "../support/meter.ts";
-import { actor, type Scripted, type ScriptedActor } from "../support/scripted.ts";
+import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -312,24 +312,20 @@ describe("G10 A recurrence, or one occurrence of it, is cancelled", () => {
     for (const end of ["resolve", "throw"] as const) {
       it(`by the ${which}'s id while it runs, and then it ${end}s`, async () => {
         const now = stopClockAhead();
-        let go = (): void => {};
-        const gate = new Promise<void>((resolve) => (go = resolve));
-        let begin = (): void => {};
-        const begun = new Promise<void>((resolve) => (begin = resolve));
+        let isOpen = false;
         let aborted = 0;
         const { box, runs } = ticker(async (_, { signal }) => {
           if (runs.length > 1) return;
           signal.addEventListener("abort", () => void (aborted += 1));
-          begin();
-          await gate;
+          while (!isOpen) await scheduler.wait(1);
           if (end === "throw") throw new Error("no");
         });
         await box.ref.sendEvery("1 hour", "tick", 1);
         moveClock(HOUR);
         const drained = box.drain();
-        await begun;
+        await until(() => runs.length === 1, "the run");
         expect(await box.ref.cancel(which === "recurrence" ? ID : `${ID}@${now + HOUR}`)).toBe(true);
-        go();
+        isOpen = true;
         await drained;
         expect(aborted).toBe(1);
         expect(box.eventsOf("attemptFailed")).toEqual([]);

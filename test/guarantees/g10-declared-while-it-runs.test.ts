@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
-import { actor, type Scripted, type ScriptedActor } from "../support/scripted.ts";
+import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -17,12 +17,11 @@ interface Run {
 function waiting(act: (run: Run, delivery: Delivery) => unknown): {
   box: Scripted;
   runs: Run[];
-  begun: Promise<void>;
+  begun: () => Promise<unknown>;
   go: () => void;
 } {
   const runs: Run[] = [];
-  const gate = Promise.withResolvers<void>();
-  const begun = Promise.withResolvers<void>();
+  let isOpen = false;
   const box = actor({
     policy: { backoff: "10 seconds", maxAttempts: 3 },
     receive: {
@@ -30,14 +29,13 @@ function waiting(act: (run: Run, delivery: Delivery) => unknown): {
         const { id, attempt, recurrence } = delivery;
         const run = { id, attempt, recurrence };
         runs.push(run);
-        if (attempt > 1 || runs.length > 1) return act(run, delivery);
-        begun.resolve();
-        await gate.promise;
+        while (!isOpen) await scheduler.wait(1);
         return act(run, delivery);
       },
     },
   });
-  return { box, runs, begun: begun.promise, go: gate.resolve };
+  const begun = (): Promise<unknown> => until(() => runs.length > 0, "the first run");
+  return { box, runs, begun, go: () => void (isOpen = true) };
 }
 
 const fail = (): never => {
@@ -53,7 +51,7 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
     await box.ref.sendEvery("1 minute", "tick", undefined);
     moveClock(MINUTE);
     const drained = box.drain();
-    await begun;
+    await begun();
     await box.ref.sendEvery("5 minutes", "tick", undefined);
     const own = `${ID}@${now + MINUTE}`;
     expect(await box.ref.get(own)).toMatchObject({ id: own, state: "running" });
@@ -82,18 +80,14 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
 
   it("is redelivered when it fails a second time", async () => {
     const now = stopClockAhead();
-    const gate = Promise.withResolvers<void>();
-    const begun = Promise.withResolvers<void>();
+    let isOpen = false;
     const attempts: number[] = [];
     const box = actor({
       policy: { backoff: "10 seconds", maxAttempts: 3 },
       receive: {
         tick: async (_, { attempt }) => {
           attempts.push(attempt);
-          if (attempt === 2) {
-            begun.resolve();
-            await gate.promise;
-          }
+          while (attempt === 2 && !isOpen) await scheduler.wait(1);
           if (attempt < 3) fail();
         },
       },
@@ -103,9 +97,9 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
     await box.drain();
     moveClock(10 * SECOND);
     const drained = box.drain();
-    await begun.promise;
+    await until(() => attempts.length === 2, "the second attempt");
     await box.ref.sendEvery("5 minutes", "tick", undefined);
-    gate.resolve();
+    isOpen = true;
     await drained;
     moveClock(10 * SECOND);
     await box.drain();
@@ -118,8 +112,8 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
   it("becomes a dead letter after its last attempt, and the letter can be redriven", async () => {
     for (const earlier of [0, 1]) {
       const now = stopClockAhead();
-      const gate = Promise.withResolvers<void>();
-      const begun = Promise.withResolvers<void>();
+      let isOpen = false;
+      let isLast = false;
       let isMended = false;
       const delivered: string[] = [];
       const box = actor({
@@ -127,10 +121,8 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
         receive: {
           tick: async (_, { attempt, id }) => {
             if (isMended) return void delivered.push(id);
-            if (attempt === 1 + earlier) {
-              begun.resolve();
-              await gate.promise;
-            }
+            isLast = attempt === 1 + earlier;
+            while (isLast && !isOpen) await scheduler.wait(1);
             fail();
           },
         },
@@ -142,9 +134,9 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
         moveClock(10 * SECOND);
       }
       const drained = box.drain();
-      await begun.promise;
+      await until(() => isLast, "the last attempt");
       await box.ref.sendEvery("5 minutes", "tick", undefined);
-      gate.resolve();
+      isOpen = true;
       await drained;
       const own = `${ID}@${now + MINUTE}`;
       expect((await box.ref.deadLetters()).items).toMatchObject([
@@ -226,7 +218,7 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
     await box.ref.sendEvery("1 minute", "tick", undefined);
     moveClock(MINUTE);
     const drained = box.drain();
-    await begun;
+    await begun();
     await box.ref.sendEvery("5 minutes", "tick", undefined);
     expect(await box.ref.stats()).toMatchObject({ pending: 2 });
     go();
@@ -237,18 +229,19 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
 
   it("is delivered again when the object dies with it", async () => {
     const now = stopClockAhead();
-    const { box, runs, begun } = waiting(() => {});
+    const { box, runs, begun, go } = waiting(() => {});
     await box.ref.sendEvery("1 minute", "tick", undefined);
     moveClock(MINUTE);
     await box
       .inside(async (self, state) => {
         void self.alarm({ isRetry: false, retryCount: 0, scheduledTime: Date.now() });
-        await begun;
+        await begun();
         self.sendEvery("5 minutes", "tick", undefined);
         await state.storage.sync();
         state.abort("killed by a test");
       })
       .catch(() => {});
+    go();
     await box.drain();
     expect(runs.map(({ id }) => id)).toEqual(Array.from({ length: 2 }, () => `${ID}@${now + MINUTE}`));
   });
@@ -260,7 +253,7 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
       await box.ref.sendEvery("1 minute", "tick", undefined);
       moveClock(MINUTE);
       const drained = box.drain();
-      await begun;
+      await begun();
       await box.ref.sendEvery("5 minutes", "tick", undefined);
       expect(await box.ref.cancel(which === "own" ? `${ID}@${now + MINUTE}` : ID)).toBe(true);
       go();
@@ -278,7 +271,7 @@ describe("G10 An occurrence that runs while its recurrence is declared with othe
     await box.ref.sendEvery("1 minute", "tick", undefined);
     moveClock(MINUTE);
     const drained = box.drain();
-    await begun;
+    await begun();
     // The clock stands, so the moment of the declaration is the planned time of the one that runs.
     await box.ref.sendEvery("5 minutes", "tick", undefined, { startAt: now + MINUTE });
     go();

@@ -121,6 +121,6 @@ describe("destroy", () => {
     const box = actor({ receive: {} });
     expect(box.ref).not.toHaveProperty("destroy");
     const answer = await box.stub().mailboxCall('{"v":1,"verb":"destroy","args":"{\\"json\\":[]}"}');
-    expect(JSON.parse(answer)).toMatchObject({ ok: false, code: "unsupported_call" });
+    expect(JSON.parse(answer)).toMatchObject({ ok: false, code: "unsupported_version" });
   });
 });
