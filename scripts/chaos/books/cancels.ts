@@ -17,8 +17,9 @@ export function* checkCancels(accounts: Accounts): Generator<Violation> {
 /** G11, and the same for what was purged. */
 function* cancelled(accounts: Accounts, one: Case): Generator<Violation> {
   const { evidence } = accounts;
-  // Where storage was put back, so was what had been cancelled.
-  if (evidence.isForgotten(one)) return;
+  // Where storage was put back, so was what had been cancelled; and a letter of what its target had taken away
+  // meanwhile, without being heard, can be redriven.
+  if (evidence.isForgotten(one) || accounts.isGivenUp(one)) return;
   for (const id of evidence.idsOf(one)) {
     const asked = (evidence.endsOf.get(id) ?? []).filter(({ outcome }) => outcome === "yes");
     const rows = (evidence.cancelRowsOf.get(id) ?? []).filter(({ answer }) => answer === 1);

@@ -29,7 +29,7 @@ export function copies(kitchen: Kitchen): Step[] {
         2,
         // Its numbers have holes.
         () => {
-          const parcels = Array.from({ length: random.int(4, 10) }, (_, part) => simple(`${n}.${part}`, to));
+          const parcels = Array.from({ length: random.int(10, 30) }, (_, part) => simple(`${n}.${part}`, to));
           const acts = parcels.flatMap((parcel): Act[] =>
             random.chance(0.4)
               ? [

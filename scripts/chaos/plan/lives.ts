@@ -13,6 +13,9 @@ const BROKEN_MIN_MS = 2_000;
 const BROKEN_MAX_MS = 4_000;
 /** Of a minute, in which everybody else waits too. */
 const BROKEN_MOST = 2;
+/** How long a life is that is forgotten. */
+const FORGOTTEN_MIN_MS = 1_500;
+const FORGOTTEN_MAX_MS = 3_500;
 const LOSS_RATE = 0.02;
 
 /** Every life is at most a quarter of the run, so that there are three kills at least. */
@@ -62,18 +65,19 @@ function deploys(random: Random, ms: number): (life: Life) => Life {
   };
 }
 
-/** A copy of the storage is kept, and put back one or two kills later. */
+/** A copy of the storage is kept, and put back soon after, so that what was done since is less than what follows. */
 function copies(random: Random): (life: Life) => Life {
   let wait = random.int(0, 1);
   let isKept = false;
   return (life) => {
-    if (wait > 0) {
-      wait -= 1;
-      return life;
+    if (isKept) {
+      isKept = false;
+      wait = random.int(0, 1);
+      const surgery = random.chance(0.8) ? ("put back one" as const) : ("put back all" as const);
+      return { ...life, surgery, ms: Math.min(life.ms, random.int(FORGOTTEN_MIN_MS, FORGOTTEN_MAX_MS)) };
     }
-    wait = random.int(0, 1);
-    const putBack = random.chance(0.75) ? ("put back one" as const) : ("put back all" as const);
-    isKept = !isKept;
-    return { ...life, surgery: isKept ? "keep a copy" : putBack };
+    wait -= 1;
+    isKept = wait < 0;
+    return isKept ? { ...life, surgery: "keep a copy" } : life;
   };
 }

@@ -13,7 +13,7 @@ const LATER_MS = 15_000;
 export function outages(kitchen: Kitchen): Step[] {
   const { random } = kitchen;
   return repeatedly(kitchen, 2, (at, index) => {
-    const actor = random.chance(0.6) ? IMPATIENT : random.int(0, CLERKS - 1);
+    const actor = random.chance(0.75) ? IMPATIENT : random.int(0, CLERKS - 1);
     const to = random.pick(SHAKY);
     const n = `o${index}`;
     const parcel = (part: number): Parcel =>
@@ -45,10 +45,10 @@ export function outages(kitchen: Kitchen): Step[] {
       [2, () => [order(at, to, sending([makeParcel(random, n, random.int(0, CLERKS - 1), [], to)]))]],
       [1, () => [{ at, do: "send", parcels: [parcel(0)] }]],
       [
-        3,
+        4,
         () => {
-          const way = random.pick(["repaired", "as it was", "all"] as const);
-          return [{ at, do: "redrive", actor: IMPATIENT, count: random.int(1, 4), way }];
+          const way = random.pick(["repaired", "as it was", "all", "all"] as const);
+          return [{ at, do: "redrive", actor: IMPATIENT, count: random.int(1, 10), way }];
         },
       ],
     ])();
