@@ -205,7 +205,7 @@ export class Asker {
     for (let tries = 0; tries < START_TRIES; tries += 1) {
       const reply = await this.#runtime.ask({ verb: "startAlarm", actor, rounds, everyMs });
       if (reply.kind === "answered") {
-        this.register.alarms.push(actor);
+        this.register.alarms.push({ actor, at: Date.now() });
         return;
       }
       await sleep(200);

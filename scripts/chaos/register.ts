@@ -75,7 +75,7 @@ export interface Register {
   readonly declares: DeclareAsked[];
   readonly looks: Look[];
   /** Actors whose own alarm was started. */
-  readonly alarms: number[];
+  readonly alarms: { readonly actor: number; readonly at: number }[];
 }
 
 export function emptyRegister(): Register {

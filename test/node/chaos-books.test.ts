@@ -130,7 +130,7 @@ describe("the books find", () => {
     [
       "an alarm that stopped",
       {
-        register: { ...emptyRegister(), alarms: [0] },
+        register: { ...emptyRegister(), alarms: [{ actor: 0, at: T }] },
         audits: [{ alarm: { ran: 3, rounds: 5, everyMs: 1 } }],
       },
       "lost",

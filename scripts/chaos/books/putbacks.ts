@@ -19,7 +19,7 @@ export function withoutTakenBack(observations: Observations): Observations {
     redrives: asked(register.redrives),
     declares: asked(register.declares),
     looks: register.looks.filter(({ at }) => !isVoid(at)),
-    alarms: register.alarms,
+    alarms: register.alarms.filter(({ at }) => !isVoid(at)),
   };
   return { ...observations, register: kept, letters: letters.filter(({ at }) => !isVoid(at)) };
 }

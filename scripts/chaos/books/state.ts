@@ -10,9 +10,10 @@ import type { Violation } from "./observations.ts";
 export function* checkState(accounts: Accounts): Generator<Violation> {
   const { evidence } = accounts;
   const { audits, told } = evidence.observations;
+  const started = evidence.observations.register.alarms.map(({ actor }) => actor);
   for (const audit of audits) {
     yield* counters(audit);
-    yield* alarms(audit, evidence.observations.register.alarms);
+    yield* alarms(audit, started);
     yield* sends(evidence, audit);
   }
   const failed = new Set(told.filter(({ event }) => event === "hookFailed").map(({ id }) => id));

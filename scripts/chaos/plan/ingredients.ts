@@ -41,15 +41,7 @@ export const INGREDIENTS = [
 export type Ingredient = (typeof INGREDIENTS)[number];
 
 /** Those that are left out unless they are asked for, because the library does not bear them yet. */
-const ON_DEMAND: readonly Ingredient[] = [
-  "transactions",
-  "cancels",
-  "outages",
-  "schedules",
-  "losses",
-  "copies",
-  "bypass",
-];
+const ON_DEMAND: readonly Ingredient[] = ["cancels", "losses"];
 
 export const USUAL: readonly Ingredient[] = INGREDIENTS.filter((name) => !ON_DEMAND.includes(name));
 
