@@ -15,6 +15,7 @@ import {
   UnsupportedCallError,
   UnsupportedVersionError,
 } from "../errors.ts";
+import { isTextUpTo } from "./from.ts";
 import { type Fields, isFields, readColumn } from "../json.ts";
 
 const VERSION = 1;
@@ -70,8 +71,14 @@ export type BatchAnswer =
 type Call = { readonly v: number; readonly min: number } & (
   | { readonly verb: "deliver"; readonly batch: Batch }
   | { readonly verb: "accept"; readonly messages: readonly Accepting[] }
-  | { readonly verb: string; readonly args: string }
+  | { readonly verb: string; readonly args: string; readonly call?: VerbCall }
 );
+
+/** Which call of a verb it is: a repeat of one that was not answered has the same id, and says what it is. */
+export interface VerbCall {
+  readonly id: string;
+  readonly isRepeat: boolean;
+}
 
 /** A call, as it came: nothing of it is believed but that it has a verb. */
 export interface UncheckedCall {
@@ -79,6 +86,7 @@ export interface UncheckedCall {
   readonly batch?: unknown;
   readonly messages?: unknown;
   readonly args?: unknown;
+  readonly call: VerbCall | undefined;
 }
 
 type Answer =
@@ -100,8 +108,8 @@ export function formatAccept(messages: readonly Accepting[]): string {
   return JSON.stringify({ ...OURS, verb: "accept", messages } satisfies Call);
 }
 
-export function formatVerb(verb: string, args: string): string {
-  return JSON.stringify({ ...OURS, verb, args } satisfies Call);
+export function formatVerb(verb: string, args: string, call: VerbCall): string {
+  return JSON.stringify({ ...OURS, verb, args, call } satisfies Call);
 }
 
 /**
@@ -112,7 +120,7 @@ export function formatVerb(verb: string, args: string): string {
  */
 export function parseCall(text: unknown): UncheckedCall {
   const call = typeof text === "string" && text.length <= CALL_UNITS ? parseObject(text) : undefined;
-  const { v, min = v, verb, batch, messages, args } = call ?? {};
+  const { v, min = v, verb, batch, messages, args, call: which } = call ?? {};
   if (typeof verb !== "string" || !isVersion(v) || !isVersion(min)) {
     throw new UnsupportedCallError(
       "mailboxCall was given something that no ref makes; call actors through ref(…).",
@@ -128,7 +136,13 @@ export function parseCall(text: unknown): UncheckedCall {
       `mailboxCall speaks versions from ${FLOOR} on, and was called in version ${v}; deploy the calling Worker.`,
     );
   }
-  return { verb: verb.slice(0, CODE_UNITS), batch, messages, args };
+  return { verb: verb.slice(0, CODE_UNITS), batch, messages, args, call: verbCallOf(which) };
+}
+
+/** A call that does not say which it is, is none that is made again. */
+function verbCallOf(value: unknown): VerbCall | undefined {
+  const { id, isRepeat } = fieldsOf(value);
+  return isTextUpTo(id, CODE_UNITS) ? { id, isRepeat: isRepeat === true } : undefined;
 }
 
 function isVersion(value: unknown): value is number {

@@ -1,7 +1,7 @@
 // Addresses: how a row names another actor so that any later version of the code finds it again. A
 // namespace is named by its binding, never by its class: only bindings can be looked up.
 
-import { InvalidOptionError, UnknownNamespaceError } from "../errors.ts";
+import { InvalidOptionError, NoMailboxError, UnknownNamespaceError } from "../errors.ts";
 import { checkNames, type Names, quote } from "../input.ts";
 import { formatAddress, parseAddress, readableAddress } from "../message/address.ts";
 
@@ -104,6 +104,17 @@ export function stubIn(
   const id = typeof to === "string" ? space.idFromName(to) : to;
   const stub: unknown = locationHint === undefined ? space.get(id) : space.get(id, { locationHint });
   return stub as MailboxStub;
+}
+
+/** The refusal that it is to call a class without a mailbox; undefined for any other error of a call. */
+export function noMailbox(error: unknown): NoMailboxError | undefined {
+  // The platform has no other sign of it than its words.
+  if (!(error instanceof Error) || !/does not (implement|support).*(mailboxCall|RPC)/.test(error.message))
+    return undefined;
+  return new NoMailboxError(
+    `The class behind the namespace has no mailbox, so nothing was done; extend Actor, or give it a Mailbox and mailboxCall(call) { return this.mailbox.call(call) }. ${error.message}`,
+    { cause: error },
+  );
 }
 
 /** The address of who sent a message, if a namespace of ours made its id. */

@@ -6,7 +6,7 @@
 // `batch_n` are in doubt and go again with the same numbers; the receiver skips what it has. When
 // its answer is lost, the same. When rows are deleted, the answer was there.
 
-import type { MailboxStub } from "./address.ts";
+import { type MailboxStub, noMailbox } from "./address.ts";
 import { readableAddress } from "../message/address.ts";
 import { after, now as clockNow } from "../time/clock.ts";
 import type { Core } from "../host/context.ts";
@@ -116,7 +116,12 @@ export class Carrier {
     // All storage was deleted, or put back: what was sent then is not what is here.
     if (!isSame) return;
     if ("answer" in answered) this.#answered(present, rows, answered.answer);
-    else this.#failed(present, storedError(answered.error), isOverloaded(answered.error));
+    else
+      this.#failed(
+        present,
+        storedError(noMailbox(answered.error) ?? answered.error),
+        isOverloaded(answered.error),
+      );
   }
 
   #batch(rows: readonly OutboxRow[], state: TargetRow): Batch {

@@ -1,7 +1,8 @@
 // The verbs of an actor somewhere else, by RPC. A call that the platform calls retryable is made again
 // with a fresh stub and the same ids, so that a send that did arrive is not accepted twice.
 
-import type { MailboxStub } from "../outbox/address.ts";
+import { nanoid } from "nanoid";
+import { type MailboxStub, noMailbox } from "../outbox/address.ts";
 import { now as clockNow, sleep } from "../time/clock.ts";
 import { decodePayload, encodePayload } from "../payload/codec.ts";
 import { type DeadLetter, letterOf, type StoredLetter } from "../message/letter.ts";
@@ -111,7 +112,9 @@ export class RemoteAsks<M extends object> implements Asks<M, "async"> {
   }
 
   async #ask<T>(verb: string, ...args: unknown[]): Promise<T> {
-    const value = await callWithRetries(this.#stub, formatVerb(verb, encodePayload(args)));
+    const text = encodePayload(args);
+    const id = nanoid();
+    const value = await callWithRetries(this.#stub, (isRepeat) => formatVerb(verb, text, { id, isRepeat }));
     if (typeof value !== "string")
       throw new UnsupportedCallError(`${verb} was answered in a form of another version.`);
     return decodePayload(value) as T;
@@ -149,16 +152,22 @@ async function accept(stub: () => MailboxStub, messages: readonly Accepting[]): 
       `The send is ${call.length} characters long when encoded, of at most ${CALL_UNITS}; it is all or nothing, so send fewer messages at a time.`,
     );
   }
-  return (await callWithRetries(stub, call)) as readonly string[];
+  // Its messages have ids of their own, so a repeat needs no other.
+  return (await callWithRetries(stub, () => call)) as readonly string[];
 }
 
 /**
  * Calls until it is answered with a value, or with an error that is not one to try again.
  *
+ * @param call - told whether it is the repeat of one that was not answered, and so may have taken effect
  * @throws {UnreachableError} and the refusals, as the typed errors that they were
  */
-async function callWithRetries(stub: () => MailboxStub, call: string): Promise<unknown> {
+async function callWithRetries(
+  stub: () => MailboxStub,
+  call: (isRepeat: boolean) => string,
+): Promise<unknown> {
   const startedAt = clockNow();
+  let isRepeat = false;
   for (let tries = 1; ; tries += 1) {
     // Outside: that nobody can be called at all is a refusal, not a call that failed.
     const actor = stub();
@@ -166,9 +175,10 @@ async function callWithRetries(stub: () => MailboxStub, call: string): Promise<u
     const isLast = (): boolean => clockNow() + wait - startedAt > RETRY_FOR_MS;
     let reply: Reply | undefined;
     try {
-      reply = parseReply(await actor.mailboxCall(call));
+      reply = parseReply(await actor.mailboxCall(call(isRepeat)));
     } catch (cause) {
-      if (!isRetryable(cause) || isLast()) throw unanswered(tries, cause);
+      if (!isRetryable(cause) || isLast()) throw noMailbox(cause) ?? unanswered(tries, cause);
+      isRepeat = true;
     }
     if (reply?.kind === "value") return reply.value;
     // A receiver that does not speak this yet may be in the middle of its deploy.

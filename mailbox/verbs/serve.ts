@@ -9,7 +9,7 @@ import { quote } from "../input.ts";
 import { isIdLength } from "../message/id.ts";
 import { takeBatch } from "../outbox/inbox.ts";
 import { checkIncoming } from "../message/incoming.ts";
-import { answering, parseCall } from "../message/wire.ts";
+import { answering, parseCall, type UncheckedCall } from "../message/wire.ts";
 import { purge, purgeAll, redrive, redriveAll, type Repair } from "./redrive.ts";
 import { statsOf } from "./operate.ts";
 import { cancel, get, reschedule } from "./cancel.ts";
@@ -32,7 +32,7 @@ export function answerCall(engine: Engine, text: unknown): Promise<string> {
       return engine.group.run(() => written(engine, () => takeBatch(engine.core, call.batch)));
     engine.core.begin();
     if (typeof call.args !== "string") throw new UnsupportedCallError(`${call.verb} has no arguments.`);
-    return answerVerb(engine, call.verb, call.args);
+    return answerVerb(engine, call, call.args);
   });
 }
 
@@ -54,7 +54,11 @@ function acceptCalled(engine: Engine, messages: unknown): readonly string[] {
   return acceptFromOutside(engine.core, checked);
 }
 
-async function answerVerb(engine: Engine, verb: string, args: string): Promise<string> {
+async function answerVerb(
+  engine: Engine,
+  { verb, call }: Pick<UncheckedCall, "verb" | "call">,
+  args: string,
+): Promise<string> {
   let list: unknown;
   try {
     list = decodePayload(args);
@@ -64,7 +68,10 @@ async function answerVerb(engine: Engine, verb: string, args: string): Promise<s
   if (!Array.isArray(list)) throw new UnsupportedCallError(`${verb} was called without a list of arguments.`);
   // The answer is the codec's text as well: it may hold undefined, and moments of any kind.
   const [first, second]: unknown[] = list;
-  return encodePayload(await engine.core.surviving(() => verbs(engine, verb, first, second)));
+  const answer = engine.calls.answer(verb, first, call, () =>
+    engine.core.surviving(() => verbs(engine, verb, first, second)),
+  );
+  return encodePayload(await answer);
 }
 
 function verbs(engine: Engine, verb: string, first: unknown, second: unknown): unknown {

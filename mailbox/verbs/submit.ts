@@ -24,6 +24,7 @@ import { GroupCommit } from "../host/group-commit.ts";
 import { applySchema } from "../host/handlers.ts";
 import { hasMailbox, overrideContext } from "../host/storage-overrides.ts";
 import { checkSize } from "../message/incoming.ts";
+import { Calls } from "./calls.ts";
 import { Outbox } from "../outbox/outbox.ts";
 import { outgoing, type SendOptions } from "../message/send-options.ts";
 import { Relay } from "../outbox/relay.ts";
@@ -38,6 +39,8 @@ export class Engine {
   readonly drain: Drain;
   /** The commits of what comes from outside. */
   readonly group: GroupCommit;
+  /** The calls of verbs that were answered of late. */
+  readonly calls: Calls = new Calls();
 
   constructor(ctx: DurableObjectState, env: unknown, className: string, options: ReadOptions) {
     const isSecond = hasMailbox(ctx);

@@ -102,7 +102,9 @@ describe("A ref, when the platform could not carry a call and says that another 
     const { ref: box, seen } = line((index) => (index < 3 ? fail(connectionLost()) : answer));
     expect(await settled(ask(box))).toMatchObject({ status: "fulfilled" });
     expect(seen).toHaveLength(4);
-    expect(new Set(seen.map(({ call }) => call)).size).toBe(1);
+    // A verb says beside that it is a repeat: whoever has done it before answers as it did.
+    const calls = seen.map(({ call }) => call.replace('"isRepeat":true', '"isRepeat":false'));
+    expect(new Set(calls).size).toBe(1);
   });
 
   it("takes a fresh stub for each try, at the same place: the one before is broken", async () => {
@@ -203,7 +205,7 @@ describe("A ref, when the platform could not carry a call and says that another 
     ["an error that says something else", platformError("maybe", { retryable: "true" })],
     ["an error that says yes in its cause only", new Error("no", { cause: connectionLost() })],
     ["an error of the other side's code", platformError("boom", { remote: true })],
-    ["a stub without that method", new TypeError('The RPC receiver does not implement the method "mailboxCall".')],
+    ["a stub without some method", new TypeError('The RPC receiver does not implement the method "fetchAll".')],
     ["a text", "Network connection lost."],
     ["null", null],
     ["undefined", undefined],

@@ -7,6 +7,7 @@ import type { AlarmField, ReservedAccessor, ReservedField, ReservedMethod } from
 import type { Room } from "./room.ts";
 import type { ScriptedActor } from "./scripted.ts";
 import type { TaskNamespaces } from "./tasks.ts";
+import type { Plain, Unmakeable } from "./plain.ts";
 import type { Unnamed } from "./unnamed.ts";
 
 export { Cart, Digest, Endpoint, Mailer, Trial } from "../../examples/worker.ts";
@@ -24,6 +25,7 @@ export {
   ProxiedTasks,
   TwiceTasks,
 } from "./tasks.ts";
+export { Plain, Unmakeable } from "./plain.ts";
 export { Unnamed } from "./unnamed.ts";
 
 // What `env` of "cloudflare:workers" holds in the tests: the same as in test/wrangler.toml.
@@ -45,6 +47,8 @@ declare global {
       readonly ReservedAccessor: DurableObjectNamespace<ReservedAccessor>;
       readonly ReservedField: DurableObjectNamespace<ReservedField>;
       readonly AlarmField: DurableObjectNamespace<AlarmField>;
+      readonly PLAIN: DurableObjectNamespace<Plain>;
+      readonly UNMAKEABLE: DurableObjectNamespace<Unmakeable>;
       readonly UNNAMED: DurableObjectNamespace<InstanceType<typeof Unnamed>>;
       /** How the model test runs, from the shell's variables. */
       readonly MODEL: Readonly<Partial<Record<`MODEL_${"RUNS" | "SEED" | "PATH" | "REPLAY"}`, string>>>;
