@@ -55,7 +55,7 @@ export type Line =
   | { readonly posted: SentRow }
   /** An answer was lost on its way: to these messages, if it was a send. */
   | { readonly unheard: number; readonly ids: readonly string[]; readonly at: number }
-  /** An actor has answered another that it is full. */
+  /** An actor has answered another that it has no room. */
   | { readonly full: number; readonly at: number }
   /** A wake of an actor was rejected. */
   | { readonly rejected: number; readonly error: string; readonly at: number }

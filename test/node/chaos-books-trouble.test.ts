@@ -3,7 +3,7 @@
 // called a fault, and nothing else may be excused.
 
 import { describe, expect, it } from "vitest";
-import { BYPASSER, FORGETFUL, IMPATIENT, NARROW, NARROW_BYTES } from "../../scripts/chaos/actors.ts";
+import { BYPASSER, FORGETFUL, FULL, IMPATIENT, NARROW, NARROW_BYTES } from "../../scripts/chaos/actors.ts";
 import { check } from "../../scripts/chaos/books/books.ts";
 import type { Parcel, Rhythm } from "../../scripts/chaos/parcel.ts";
 import { emptyRegister } from "../../scripts/chaos/register.ts";
@@ -208,6 +208,11 @@ describe("the books of a run in trouble find", () => {
         audits: of({ 0: { done: [done("1"), done("1")] }, [IMPATIENT]: { sent: SENT } }),
       },
       "twice",
+    ],
+    [
+      "senders that do not say that their target is full",
+      { full: Array.from({ length: 5 }, () => ({ full: FULL, at: T })) },
+      "silent",
     ],
     [
       "what a handler sent in a transaction that was rolled back",

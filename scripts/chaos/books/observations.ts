@@ -30,7 +30,7 @@ export interface Observations extends Drained {
   readonly cancelsAsked: readonly string[];
   /** Ids of messages whose send was answered, and the answer lost. */
   readonly unheard: readonly string[];
-  /** When an actor has answered another that it is full. */
+  /** When an actor has answered another that it has no room. */
   readonly full: readonly { readonly full: number; readonly at: number }[];
   /** Wakes that were rejected. */
   readonly rejected: readonly { readonly rejected: number; readonly error: string; readonly at: number }[];
@@ -68,6 +68,7 @@ export const VIOLATIONS = [
   "asleep",
   "restless",
   "rejected",
+  "silent",
   "damaged",
   "strange event",
 ] as const;

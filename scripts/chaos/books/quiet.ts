@@ -1,10 +1,15 @@
-// G13 and the rest that follows work: an actor that has nothing to do does nothing, and a wake is never rejected.
+// G13 and the rest that follows work: an actor that has nothing to do does nothing, a wake is never rejected, and
+// whoever cannot deliver says so.
 
 import { actorName } from "../actors.ts";
+import { groupBy } from "./evidence.ts";
 import type { Observations, Violation } from "./observations.ts";
 
 /** An abort ends a wake as it ends all else. */
 const ABORTED = "aborted";
+
+/** Of fewer answers, a kill may have cut off what was said. */
+const REFUSED_OFTEN = 5;
 
 export function* checkQuiet(observations: Observations): Generator<Violation> {
   const { restless, rejected, entries } = observations;
@@ -29,6 +34,20 @@ export function* checkQuiet(observations: Observations): Generator<Violation> {
       name: "damaged",
       what: n,
       detail: `Expected the payload of ${id} as it was sent; saw another at ${at}.`,
+    };
+  }
+  yield* silent(observations);
+}
+
+/** G2: no message waits in an outbox without a word. */
+function* silent({ told, full }: Observations): Generator<Violation> {
+  const failed = told.filter(({ event }) => event === "outboxFailed");
+  for (const [name, answers] of groupBy(full, ({ full: actor }) => actorName(actor))) {
+    if (answers.length < REFUSED_OFTEN || failed.some(({ target = "" }) => target.endsWith(name))) continue;
+    yield {
+      name: "silent",
+      what: name,
+      detail: `Expected its senders to say that it is full; it has answered so ${answers.length} times.`,
     };
   }
 }

@@ -77,8 +77,16 @@ export async function answerOutage(
   if (outage === "hangs" || outage === "throws") throw new Error("out of order");
   const answered = await answer();
   if (outage === "deaf" || Math.random() < Math.max(lossRate, lossRateOf(actor))) throw lost(actor, call);
-  if (answered.includes('"full":true')) witness({ full: actor, at: Date.now() });
+  if (tookNothing(call, answered)) witness({ full: actor, at: Date.now() });
   return answered;
+}
+
+/** Whether a batch of an outbox was answered that there is no room for any of it. */
+function tookNothing(call: string, answered: string): boolean {
+  if (!answered.includes('"full":true')) return false;
+  const { batch } = JSON.parse(call) as { readonly batch: { readonly messages: readonly { n: number }[] } };
+  const { value } = JSON.parse(answered) as { readonly value: { readonly upTo: number } };
+  return (batch.messages[0]?.n ?? 0) > value.upTo;
 }
 
 /** As the platform says it: the call may have arrived. */
