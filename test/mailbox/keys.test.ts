@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InvalidKeyError } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
-import { actor, type Scripted, type ScriptedActor } from "../support/scripted.ts";
+import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
 const HOUR = 3_600_000;
 const KEY = { type: "note", key: "k" } as const;
@@ -238,20 +238,19 @@ describe("a key that is taken while its message runs", () => {
     ifPending: "keep" | "replace",
   ): Promise<{ box: Scripted; noted: unknown[]; first: string; newcomer: string }> {
     stopClockAhead();
-    let go = (): void => {};
-    const gate = new Promise<void>((resolve) => (go = resolve));
-    let hasBegun = (): void => {};
-    const begun = new Promise<void>((resolve) => (hasBegun = resolve));
+    // Looked at again and again: a promise that one object makes and a request settles can take workerd down.
+    let hasBegun = false;
+    let mayEnd = false;
     const { box, noted } = during(async () => {
-      hasBegun();
-      await gate;
+      hasBegun = true;
+      while (!mayEnd) await scheduler.wait(5);
       if (end === "throw") throw new Error("no");
     }, true);
     const first = await box.ref.send("note", "first", { key: "k" });
     const drained = box.drain();
-    await begun;
+    await until(() => hasBegun);
     const newcomer = await box.ref.sendIn("2 hours", "note", "newcomer", { key: "k", ifPending });
-    go();
+    mayEnd = true;
     await drained;
     return { box, noted, first, newcomer };
   }
