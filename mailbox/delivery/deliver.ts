@@ -21,6 +21,7 @@ import { DEFAULT_POLICY, type ResolvedPolicy, resolvePolicy } from "../message/p
 import { run } from "./run.ts";
 import type { Lease, UserAlarm } from "../store/state.ts";
 import { alarmFailed, alarmInfo, isSame } from "../host/user-alarm.ts";
+import { exponential } from "../time/duration.ts";
 
 const HOOK_TIMEOUT_MS = 30_000;
 const HOOK_ATTEMPTS = 3;
@@ -331,7 +332,8 @@ export class Deliverer {
   #hookFailed(letter: LetterRow | undefined, attempt: number, error: StoredError, now: number): void {
     if (letter === undefined) return;
     const { id, type } = letter;
-    const nextAt = attempt < HOOK_ATTEMPTS ? now + HOOK_BACKOFF_MS * attempt : undefined;
+    const wait = exponential(HOOK_BACKOFF_MS, Number.POSITIVE_INFINITY, attempt);
+    const nextAt = attempt < HOOK_ATTEMPTS ? now + wait : undefined;
     this.#core.letters.setHook(letter, nextAt ?? null, attempt);
     this.#core.raise({ event: "hookFailed", id, type, attempt, maxAttempts: HOOK_ATTEMPTS, error, nextAt });
   }

@@ -14,6 +14,7 @@ import { compareDue, cutOf, isBehind } from "../message/order.ts";
 import type { Item } from "../lifecycle/settle.ts";
 import type { Relay } from "../outbox/relay.ts";
 import { NEVER } from "../host/wake.ts";
+import { exponential } from "../time/duration.ts";
 
 const PAGES: readonly number[] = [1, 10, 100, 1_000];
 const PAGE_UNITS = 1024 * 1024;
@@ -161,7 +162,7 @@ export class Drain {
     }
     this.#idleWakes += 1;
     if (this.#idleWakes < IDLE_WAKES) return 0;
-    const nextAt = now + Math.min(LOOP_MAX_MS, LOOP_FIRST_MS * 2 ** (this.#idleWakes - IDLE_WAKES));
+    const nextAt = now + exponential(LOOP_FIRST_MS, LOOP_MAX_MS, this.#idleWakes - IDLE_WAKES + 1);
     if (now >= this.#tellLoopAt) {
       core.raise({ event: "looping", wakes: this.#idleWakes, nextAt });
       this.#tellLoopAt = now + LOOP_TOLD_MS;

@@ -99,7 +99,7 @@ export interface Config {
 }
 
 /** The most that `maxPayloadBytes` can be: production refuses rows over 2 MB, and a row is more than its payload. */
-export const PAYLOAD_LIMIT_BYTES: number = 1.5 * 1024 * 1024;
+const PAYLOAD_LIMIT_BYTES = 1.5 * 1024 * 1024;
 
 const OUTBOX_LIMIT_ROWS = 100_000;
 

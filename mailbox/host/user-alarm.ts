@@ -7,6 +7,7 @@ import { now as clockNow } from "../time/clock.ts";
 import type { Core } from "./context.ts";
 import type { StoredError } from "../message/envelope.ts";
 import type { UserAlarm } from "../store/state.ts";
+import { exponential } from "../time/duration.ts";
 
 // As the platform retries: six times, the first after two seconds, each wait twice the one before.
 const RETRIES = 6;
@@ -100,7 +101,7 @@ export function alarmFailed(core: Core, taken: UserAlarm, error: StoredError, no
     core.raise({ event: "alarmDropped", error });
     return;
   }
-  const nextAt = now + BACKOFF_MS * 2 ** taken.retry;
+  const nextAt = now + exponential(BACKOFF_MS, Number.POSITIVE_INFINITY, taken.retry + 1);
   const askedFor = taken.askedFor ?? taken.time;
   core.meta.set("alarm", { ...taken, time: nextAt, retry: taken.retry + 1, askedFor });
   core.raise({ event: "alarmFailed", retry: taken.retry, error, nextAt });

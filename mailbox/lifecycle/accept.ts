@@ -125,7 +125,7 @@ function knownAmong(core: Core, messages: readonly Accepting[]): Set<string> {
 }
 
 /** Whether a message of this id is in the mailbox or dead. */
-export function isKnown(core: Core, id: string): boolean {
+function isKnown(core: Core, id: string): boolean {
   const due = dueOfId(id);
   return due !== undefined && (core.envelopes.byId(id, due) !== undefined || core.letters.has(id));
 }

@@ -4,7 +4,7 @@
 import { InvalidPolicyError } from "../errors.ts";
 import { checkNames, type Names, quote } from "../input.ts";
 import { isAbsentOr, isFields, isNumber } from "../json.ts";
-import { formatDuration, MAX_AHEAD_MS, parseDuration, type Duration } from "../time/duration.ts";
+import { type Duration, exponential, formatDuration, MAX_AHEAD_MS, parseDuration } from "../time/duration.ts";
 
 /** The waits between attempts: they grow from `initial` by `factor` up to `max`. */
 export interface Backoff {
@@ -213,8 +213,7 @@ export function resolvePolicy(...widestToNarrowest: readonly (StoredPolicy | und
 export function backoffMs(policy: ResolvedPolicy, id: string, attempt: number): number {
   if (isList(policy.backoff)) return Math.max(1, policy.backoff[attempt - 1] ?? policy.backoff.at(-1) ?? 0);
   const { initialMs, factor, maxMs, jitter } = policy.backoff;
-  // A power that overflows is Infinity, which `min` cuts; but 0 times Infinity would be NaN.
-  const baseMs = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * factor ** (attempt - 1));
+  const baseMs = exponential(initialMs, maxMs, attempt, factor);
   return Math.max(1, Math.round(baseMs * (1 + jitter * (2 * hashToUnit(id, attempt) - 1))));
 }
 

@@ -107,7 +107,7 @@ function parseSendOptions(
 }
 
 /** The stored options of a policy and an expiry; undefined when nothing is set. */
-export function envelopeOptions(
+function envelopeOptions(
   policy: Policy,
   expires: Date | Duration | undefined,
   due: number,

@@ -45,7 +45,7 @@ function jsonOf(thrown: object): string {
 
 /** At least what a value adds to the JSON by itself, known before anything is made of it. */
 function unitsOf(value: unknown): number {
-  if (typeof value === "string" || value instanceof String) return value.length;
+  if (typeof value === "string") return value.length;
   return ArrayBuffer.isView(value) ? value.byteLength : 1;
 }
 

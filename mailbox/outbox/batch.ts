@@ -22,6 +22,7 @@ import { acceptingOf, FLIGHT_MS, type Outbox, readOutboxOptions } from "./outbox
 import { type Batch, type BatchAnswer, formatBatch, parseBatchAnswer } from "../message/wire.ts";
 import { newEpoch } from "../store/schema.ts";
 import type { OutboxRow, TargetRow } from "../store/outbox.ts";
+import { exponential } from "../time/duration.ts";
 
 const BATCH_MESSAGES = 100;
 const BATCH_UNITS = 1024 * 1024;
@@ -291,7 +292,7 @@ function isOverloaded(error: unknown): boolean {
 
 function backoff(tries: number, isOverloaded: boolean): number {
   const first = isOverloaded ? BACKOFF_OVERLOADED_MS : BACKOFF_FIRST_MS;
-  return Math.min(BACKOFF_MAX_MS, first * 2 ** Math.min(tries - 1, 20));
+  return exponential(first, BACKOFF_MAX_MS, tries);
 }
 
 function withTimeout(call: Promise<string>, target: string): Promise<string> {

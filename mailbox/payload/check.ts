@@ -7,7 +7,7 @@ import { InvalidPayloadError } from "../errors.ts";
 import { quote } from "../input.ts";
 
 /** The deepest nesting that is encoded; beyond, recursion could meet the end of the stack. */
-export const MAX_DEPTH = 1000;
+const MAX_DEPTH = 1000;
 
 /** Keys that superjson refuses, because with them hostile text could reach a prototype. */
 export const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);

@@ -1,7 +1,6 @@
 // Owns how people write time: what counts as a duration and as a moment, and how a duration is shown.
 // Invariant: whatever passes is a whole number of milliseconds that never means earlier than what was
 // asked for, so fractions round up. Reads no clock; `now` is always given.
-import { parse } from "@lukeed/ms";
 import { MAX_TIME_MS } from "../json.ts";
 import { InvalidDurationError, InvalidMomentError } from "../errors.ts";
 import { quote } from "../input.ts";
@@ -21,8 +20,12 @@ const SMALLEST_EPOCH_MS = 1e11;
 /** Numbers from here on, 31 years, are taken for moments: nobody counts so long a time in milliseconds. */
 const LARGEST_DURATION_MS = 1e12;
 
-/** No duration needs more characters, and the library's pattern takes quadratic time on long text. */
-const MAX_DURATION_LENGTH = 64;
+/** A number and a unit; no part of it can match in two ways, so that long text takes no long time. */
+const DURATION =
+  /^(-?(?:\d+(?:\.\d*)?|\.\d+)) *(?:(ms|msecs?|milliseconds?)|(s|secs?|seconds?)|(m|mins?|minutes?)|(h|hrs?|hours?)|(d|days?)|(w|wks?|weeks?))$/i;
+
+/** The units of the pattern, in its order. */
+const UNITS_MS = [1, 1000, 60_000, 3_600_000, 86_400_000, 604_800_000];
 
 const EXPECTED_DURATION =
   'Expected milliseconds as a number, or text such as "30 seconds", "5 minutes" or "2 days", from 0 to 100 years';
@@ -64,24 +67,28 @@ export function parseDuration(value: unknown, what: string): number {
 
 function parseText(text: string, refuse: (problem: string) => InvalidDurationError): number {
   const trimmed = text.trim();
-  if (trimmed === "") throw refuse("an empty text is not a duration");
-  if (trimmed.length > MAX_DURATION_LENGTH) throw refuse(`${quote(text)} is not a duration`);
-  if (/\d *(?:mo|mos|months?|y|yrs?|years?)$/i.test(trimmed)) {
-    throw refuse(
-      `${quote(text)} has no fixed length; count in days, or give the moment, or use a cron rule to recur`,
-    );
-  }
-  if (/^[-+]?[\d.]+$/.test(trimmed)) {
-    throw refuse(`${quote(text)} has no unit; write one, or pass a number for milliseconds`);
-  }
-  // The library answers nothing at all for a zero, so a zero is tried as a one.
-  const isZero = /^-?(?:0+\.?0*|\.0+)(?![\d.])/.test(trimmed);
-  const ms = parse(isZero ? trimmed.replace(/^[-.0]+/, "1") : trimmed);
-  if (ms === undefined) throw refuse(`${quote(text)} is not a duration`);
-  if (isZero) return 0;
-  // "1.1 minutes" comes as 66000.00000000001: dust of the multiplication must not become a millisecond.
+  const [, number, ...units] = trimmed.match(DURATION) ?? [];
+  if (number === undefined) throw refuse(faultOf(text, trimmed));
+  const ms = Number(number) * (UNITS_MS[units.findIndex((unit) => unit !== undefined)] ?? 0);
+  // "1.1 minutes" are 66000.00000000001: dust of the multiplication must not become a millisecond.
   const nearest = Math.round(ms);
-  return Math.abs(ms - nearest) < 1e-6 ? nearest : Math.ceil(ms);
+  // No -0, which would be told to be negative.
+  return (Math.abs(ms - nearest) < 1e-6 ? nearest : Math.ceil(ms)) || 0;
+}
+
+function faultOf(text: string, trimmed: string): string {
+  if (trimmed === "") return "an empty text is not a duration";
+  if (/\d *(?:mo|mos|months?|y|yrs?|years?)$/i.test(trimmed))
+    return `${quote(text)} has no fixed length; count in days, or give the moment, or use a cron rule to recur`;
+  if (/^[-+]?[\d.]+$/.test(trimmed))
+    return `${quote(text)} has no unit; write one, or pass a number for milliseconds`;
+  return `${quote(text)} is not a duration`;
+}
+
+/** The wait after the n-th of several tries, counted from 1: each is a multiple of the one before, up to `max`. */
+export function exponential(first: number, max: number, tries: number, factor = 2): number {
+  // A power that overflows is Infinity, which `min` cuts; but 0 times Infinity would be NaN.
+  return first === 0 ? 0 : Math.min(max, first * factor ** (tries - 1));
 }
 
 /**

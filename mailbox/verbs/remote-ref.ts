@@ -25,7 +25,7 @@ import {
   pendingOf,
   type StoredMessage,
 } from "./lists.ts";
-import { type Moment, parseMoment } from "../time/duration.ts";
+import { exponential, type Moment, parseMoment } from "../time/duration.ts";
 
 /** A typed handle on an actor somewhere: every verb is a promise. */
 export interface Ref<M extends object> extends Sends<M, "async">, Asks<M, "async"> {}
@@ -171,7 +171,7 @@ async function callWithRetries(
   for (let tries = 1; ; tries += 1) {
     // Outside: that nobody can be called at all is a refusal, not a call that failed.
     const actor = stub();
-    const wait = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
+    const wait = exponential(BACKOFF_FIRST_MS, BACKOFF_MAX_MS, tries) * (0.5 + Math.random() / 2);
     const isLast = (): boolean => clockNow() + wait - startedAt > RETRY_FOR_MS;
     let reply: Reply | undefined;
     try {

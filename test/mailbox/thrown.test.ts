@@ -192,11 +192,10 @@ describe("of a thrown object that is too large no JSON is made, and its class is
     isKept({ deep: [new Uint8Array(100_000_000)] }, "Object");
   });
 
-  it("a text of 100 million, as a value, as a key, in an object of its own and as what a toJSON answers", () => {
+  it("a text of 100 million, as a value, as a key and as what a toJSON answers", () => {
     const long = "x".repeat(100_000_000);
     isKept({ long }, "Object");
     isKept({ [long]: 1 }, "Object");
-    isKept(Object(long) as object, "String");
     isKept(new Answer(long), "Answer");
   });
 

@@ -59,7 +59,7 @@ describe("a duration", () => {
     [{}, "an object is not a duration"],
     [["5 s"], "an array is not a duration"],
     [5n, "a bigint is not a duration"],
-    ["9".repeat(100_000), `"${"9".repeat(59)}…" is not a duration`],
+    ["9".repeat(100_000), `"${"9".repeat(59)}…" has no unit`],
   ];
   it.each(refused)("is refused with the reason: %o", (value, problem) => {
     expect(() => parseDuration(value, "delay")).toThrow(InvalidDurationError);
