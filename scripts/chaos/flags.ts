@@ -1,7 +1,7 @@
 // The command line.
 
 import { parseArgs } from "node:util";
-import { INGREDIENTS, type Ingredient, USUAL } from "./plan/ingredients.ts";
+import { INGREDIENTS, type Ingredient } from "./plan/ingredients.ts";
 
 export interface Flags {
   readonly seconds: number;
@@ -15,8 +15,7 @@ const USAGE = `Usage: npm run chaos -- [--seconds N] [--seed S] [--with A,B]
 Runs actors in the local runtime, kills it with SIGKILL at random moments, and checks that every promise was kept.
   --seconds N   how long it makes load and kills; at least 5, 60 if not given
   --seed S      a whole number from 0 to 4294967295; a random one if not given
-  --with A,B    these kinds of trouble, of ${INGREDIENTS.join(", ")};
-                the usual ones if not given: ${USUAL.join(", ")}
+  --with A,B    only these kinds of trouble; all if not given: ${INGREDIENTS.join(", ")}
 
 The seed decides what is sent, what befalls each message, and how long each life of the runtime lasts. What a kill
 meets is decided by the clock, so the same seed is the same plan and not the same run.`;
@@ -41,7 +40,8 @@ export function readFlags(args: readonly string[]): Flags | string {
   const seconds = wholeNumber(values.seconds ?? "60", 5, 86_400);
   if (seconds === undefined)
     return `chaos: --seconds is ${JSON.stringify(values.seconds)}; expected a whole number from 5 to 86400.`;
-  const named = values.with === undefined ? USUAL : values.with.split(",").filter((name) => name !== "");
+  const named =
+    values.with === undefined ? INGREDIENTS : values.with.split(",").filter((name) => name !== "");
   const ingredients = INGREDIENTS.filter((ingredient) => named.includes(ingredient));
   if (ingredients.length < named.length)
     return `chaos: --with is ${JSON.stringify(values.with)}; expected some of ${INGREDIENTS.join(", ")}, with commas between.`;

@@ -240,6 +240,19 @@ describe("the books of a run in trouble find", () => {
       },
       "charged",
     ],
+    [
+      "a message that is gone although its cancel was answered no, whoever died meanwhile",
+      {
+        register: {
+          ...sends([parcel("1")]),
+          ends: [
+            asked({ verb: "cancel" as const, id: idOf("1"), outcome: "no" as const, answeredAt: T + 200 }),
+          ],
+        },
+        births: [T - 5, T + 50].map((at) => ({ actor: 0, at })),
+      },
+      "lost",
+    ],
     ["an occurrence after its own actor has ended it", endedByItself([1], 1), "not cancelled"],
     ["a second message that was cancelled by one call", cancelledByKey(2, 1), "not asked"],
     ["a message to an actor whose storage was put back before", putBack(FORGETFUL, T + 60), "lost"],

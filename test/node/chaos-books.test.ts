@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { check } from "../../scripts/chaos/books/books.ts";
 import { readFlags } from "../../scripts/chaos/flags.ts";
-import { USUAL } from "../../scripts/chaos/plan/ingredients.ts";
+import { INGREDIENTS } from "../../scripts/chaos/plan/ingredients.ts";
 import { makePlan } from "../../scripts/chaos/plan/plan.ts";
 import { emptyRegister } from "../../scripts/chaos/register.ts";
 import {
@@ -366,8 +366,8 @@ describe("the plan", () => {
 
 describe("the command line", () => {
   it.each<[string[], unknown]>([
-    [[], { seconds: 60, seed: undefined, ingredients: USUAL }],
-    [["--seconds", "600", "--seed", "7"], { seconds: 600, seed: 7, ingredients: USUAL }],
+    [[], { seconds: 60, seed: undefined, ingredients: INGREDIENTS }],
+    [["--seconds", "600", "--seed", "7"], { seconds: 600, seed: 7, ingredients: INGREDIENTS }],
     [["--with", "bulk,losses"], { seconds: 60, seed: undefined, ingredients: ["losses", "bulk"] }],
     [["--with", ""], { seconds: 60, seed: undefined, ingredients: [] }],
     [["--with", "bulk,love"], expect.stringContaining("--with")],

@@ -114,10 +114,7 @@ export class Accounts {
   /** What handlers that asked for it were answered. */
   #cancelled(id: string): Outcome[] {
     const rows = this.evidence.cancelRowsOf.get(id) ?? [];
-    const outcomes = rows.map(({ answer, target, askedAt, at }): Outcome => {
-      if (answer === 1) return "yes";
-      return this.evidence.mayBeRepeated(target, askedAt, at) ? "unknown" : "no";
-    });
+    const outcomes = rows.map(({ answer }): Outcome => (answer === 1 ? "yes" : "no"));
     // A handler may have died before it wrote down the answer.
     const asked = this.evidence.cancelsAskedOf.get(id)?.length ?? 0;
     return asked > rows.length ? [...outcomes, "unknown"] : outcomes;

@@ -12,7 +12,7 @@ import {
   sendsOf,
   tickParcel,
 } from "../parcel.ts";
-import type { Asked, EndAsked, RedriveAsked, RescheduleAsked, SendAsked } from "../register.ts";
+import type { EndAsked, RedriveAsked, RescheduleAsked, SendAsked } from "../register.ts";
 import type { CancelRow, DoneRow, Entry, LetterSeen, PendingSeen, SentRow, Told } from "../testimony.ts";
 import type { Observations } from "./observations.ts";
 
@@ -81,9 +81,9 @@ export class Evidence {
     const believed = told.filter(({ actor }) => actor !== BYPASSER);
     this.toldOf = groupBy(believed, ({ id }) => id);
     this.#deathsOf = groupBy(rebirths(births, kills), ({ actor }) => String(actor));
-    this.endsOf = groupBy(this.#doubted(register.ends), ({ id }) => id);
-    this.reschedulesOf = groupBy(this.#doubted(register.reschedules), ({ id }) => id);
-    this.redrivesOf = groupBy(this.#doubted(register.redrives), ({ id }) => id);
+    this.endsOf = groupBy(register.ends, ({ id }) => id);
+    this.reschedulesOf = groupBy(register.reschedules, ({ id }) => id);
+    this.redrivesOf = groupBy(register.redrives, ({ id }) => id);
     this.cancelsAskedOf = groupBy(observations.cancelsAsked, (id) => id);
     this.cancelRowsOf = groupBy(
       audits.flatMap(({ cancels }) => cancels),
@@ -150,8 +150,8 @@ export class Evidence {
   }
 
   /**
-   * Whether a ref may have made a call twice: its object died meanwhile, maybe after it had done what it was
-   * asked, and before it could answer.
+   * Whether a ref may have made a send twice: its object died meanwhile, maybe after it had taken the message,
+   * and before it could answer.
    */
   mayBeRepeated(actor: number, askedAt: number, answeredAt: number): boolean {
     if (answeredAt - askedAt < REF_WAITS_MS) return false;
@@ -170,15 +170,6 @@ export class Evidence {
     const sent = [...(this.sentOf.get(one.n) ?? []), ...(this.postedOf.get(one.n) ?? [])].map(({ id }) => id);
     const all = [...sent, ...(answered === undefined ? [] : [answered])];
     return new Set([...one.ids, ...all.filter((id) => this.ownerOf(id) === one.n)]);
-  }
-
-  /** The second call finds nothing to do; so a no may be a yes. */
-  #doubted<T extends Asked>(all: readonly T[]): readonly T[] {
-    return all.map((one) =>
-      one.outcome === "no" && this.mayBeRepeated(one.actor, one.askedAt, one.answeredAt)
-        ? { ...one, outcome: "unknown" }
-        : one,
-    );
   }
 
   #plan(parcel: Parcel, origin: Origin): void {

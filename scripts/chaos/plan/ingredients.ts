@@ -40,11 +40,6 @@ export const INGREDIENTS = [
 
 export type Ingredient = (typeof INGREDIENTS)[number];
 
-/** Those that are left out unless they are asked for, because the library does not bear them yet. */
-const ON_DEMAND: readonly Ingredient[] = ["losses"];
-
-export const USUAL: readonly Ingredient[] = INGREDIENTS.filter((name) => !ON_DEMAND.includes(name));
-
 const makers: Readonly<Record<Ingredient, (kitchen: Kitchen) => Step[]>> = {
   transactions,
   cancels,

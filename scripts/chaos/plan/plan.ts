@@ -3,7 +3,7 @@
 
 import type { Life } from "../life.ts";
 import { commonSteps } from "./common.ts";
-import { INGREDIENTS, type Ingredient, stepsOf, USUAL } from "./ingredients.ts";
+import { INGREDIENTS, type Ingredient, stepsOf } from "./ingredients.ts";
 import { makeLives } from "./lives.ts";
 import { Random } from "./random.ts";
 import type { Step } from "./steps.ts";
@@ -23,7 +23,7 @@ export function makePlan(
   seed: number,
   seconds: number,
   startAt: number,
-  ingredients: readonly Ingredient[] = USUAL,
+  ingredients: readonly Ingredient[] = INGREDIENTS,
 ): Plan {
   const random = new Random(seed);
   const ms = seconds * 1_000;
