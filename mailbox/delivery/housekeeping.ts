@@ -12,6 +12,9 @@ import { advanceOccurrence } from "../lifecycle/settle.ts";
 const PAGE = 100;
 const PAGE_UNITS = 1024 * 1024;
 const FORGET_EVERY_MS = 60 * 60 * 1000;
+/** How many known senders and targets are looked at for each new one. */
+const LOOKED_AT_FOR_EACH = 4;
+const FORGET_PAGES = 10;
 
 export class Housekeeping {
   readonly #core: Core;
@@ -19,7 +22,7 @@ export class Housekeeping {
   #releasing: string[] | undefined;
   readonly #released = new Map<string, number>();
   #forgetAt = 0;
-  #forgottenUpTo = "";
+  #forgottenUpTo: string | undefined;
 
   constructor(core: Core) {
     this.#core = core;
@@ -83,26 +86,45 @@ export class Housekeeping {
 
   /**
    * Forgets senders that nothing more can come of, and routes that were not used for so long that their
-   * target has forgotten them. A few at a time: every new instance looks at some, and then every hour.
+   * target has forgotten them. A few at a time: every new instance looks at some, then as many as come, and at least some every hour.
    */
   #forget(now: number): void {
-    if (now < this.#forgetAt) return;
+    const { outbox } = this.#core;
+    // So many are looked at for each that is new that they are forgotten as fast as they come.
+    const isOwed = outbox.grown * LOOKED_AT_FOR_EACH >= PAGE;
+    if (now < this.#forgetAt && !isOwed) return;
     this.#forgetAt = now + FORGET_EVERY_MS;
-    const { outbox, config } = this.#core;
+    outbox.grown = 0;
+    for (let page = 0; page < FORGET_PAGES; page += 1) {
+      const gone = this.#forgetSenders(now) + this.#forgetTargets(now);
+      if (gone < PAGE / LOOKED_AT_FOR_EACH) return;
+    }
+    // There are more: the next wake goes on.
+    this.#forgetAt = now;
+  }
+
+  #forgetSenders(now: number): number {
+    const { outbox } = this.#core;
     // Ids are as good as random, so a random place finds others each time.
     const place = Math.floor(Math.random() * 0x10000).toString(16);
     const senders = outbox.sendersFrom(place, PAGE);
     if (senders.length < PAGE) senders.push(...outbox.sendersFrom("", PAGE));
-    for (const { sender, epoch, keep_until } of senders) {
-      if (keep_until <= now) outbox.forgetSender(sender, epoch);
-    }
+    const gone = senders.filter(({ keep_until }) => keep_until <= now);
+    for (const { sender, epoch } of gone) outbox.forgetSender(sender, epoch);
+    return gone.length;
+  }
+
+  #forgetTargets(now: number): number {
+    const { outbox, config } = this.#core;
     // A route that begins anew has another epoch, so its numbers are not mistaken for the old ones.
     const unusedSince = now - config.outboxMaxAgeMs * 2;
-    const targets = outbox.targetsFrom(this.#forgottenUpTo, PAGE);
-    this.#forgottenUpTo = targets.length < PAGE ? "" : (targets.at(-1)?.target ?? "");
-    for (const { target, next_try, has_rows } of targets) {
-      if (has_rows === 0 && next_try < unusedSince) outbox.forgetTarget(target);
-    }
+    // A new instance begins at the newest: where names are as good as random, that is another place each time.
+    const targets = outbox.targetsFrom(this.#forgottenUpTo ?? outbox.newest, PAGE);
+    if (targets.length < PAGE) targets.push(...outbox.targetsFrom("", PAGE));
+    this.#forgottenUpTo = targets.at(-1)?.target ?? "";
+    const gone = targets.filter(({ next_try, has_rows }) => has_rows === 0 && next_try < unusedSince);
+    for (const { target } of gone) outbox.forgetTarget(target);
+    return gone.length;
   }
 
   #giveUp(): void {

@@ -3,7 +3,7 @@
 // commit, and can break nothing.
 
 import { channel } from "node:diagnostics_channel";
-import { isoTime } from "../time/clock.ts";
+import { isoTime, now as clockNow } from "../time/clock.ts";
 import { writeConsoleLine } from "./console.ts";
 import type { DeadLetterReason, StoredError } from "../message/envelope.ts";
 
@@ -128,6 +128,9 @@ export interface PublishedEvent {
 }
 
 const CONSOLE_LINES_A_WAKE = 20;
+const HOUR_MS = 60 * 60 * 1000;
+const TRIES_AN_HOUR = 12;
+const TARGETS_TOLD = 1_000;
 
 export class Events {
   readonly #actor: PublishedEvent["actor"];
@@ -135,6 +138,8 @@ export class Events {
   #waiting: MailboxEvent[] = [];
   #told = 0;
   #consoleLines = 0;
+  /** When the console was last told of a target that takes nothing. */
+  readonly #toldOfTarget = new Map<string, number>();
   #failures = 0;
 
   constructor(id: DurableObjectId, listener: () => ((event: MailboxEvent) => void) | undefined) {
@@ -203,7 +208,28 @@ export class Events {
     this.#consoleLines = 0;
   }
 
+  /** A target that takes nothing is tried for days: a line at first, and then about one an hour. */
+  #targetToConsole(event: Extract<MailboxEvent, { event: "outboxFailed" | "outboxUnbound" }>): void {
+    const now = clockNow();
+    if (now - (this.#toldOfTarget.get(event.target) ?? Number.NEGATIVE_INFINITY) < HOUR_MS) return;
+    // Instances come and go meanwhile; at the longest wait, so many tries are an hour.
+    if (event.event === "outboxFailed" && event.tries > 1 && event.tries % TRIES_AN_HOUR > 0) return;
+    if (this.#toldOfTarget.size >= TARGETS_TOLD) this.#toldOfTarget.clear();
+    this.#toldOfTarget.set(event.target, now);
+    this.#consoleLines += 1;
+    if (this.#consoleLines > CONSOLE_LINES_A_WAKE) return;
+    const why =
+      event.event === "outboxUnbound"
+        ? "no binding of this code leads there"
+        : `${event.error.name}: ${event.error.message}`;
+    writeConsoleLine("warn", `durable-mailbox: messages wait for ${event.target}, which takes none: ${why}`);
+  }
+
   #toConsole(event: MailboxEvent): void {
+    if (event.event === "outboxFailed" || event.event === "outboxUnbound") {
+      this.#targetToConsole(event);
+      return;
+    }
     if (
       event.event !== "attemptFailed" &&
       event.event !== "deadLettered" &&

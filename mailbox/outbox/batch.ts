@@ -85,6 +85,10 @@ export class Carrier {
       return undefined;
     }
     const tries = isAgain ? before.tries + 1 : 1;
+    if (before.epoch === null) {
+      core.outbox.grown += 1;
+      core.outbox.newest = target;
+    }
     const state: TargetRow = {
       ...before,
       epoch: before.epoch ?? newEpoch(),

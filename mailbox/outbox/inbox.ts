@@ -72,6 +72,7 @@ function take(core: Core, batch: UncheckedBatch): BatchAnswer {
   }
   const last = batch.messages.find(({ n }) => n === upTo);
   if (upTo > reached && last !== undefined) {
+    if (known === undefined) core.outbox.grown += 1;
     core.outbox.putSender(batch.sender, batch.epoch, upTo, last.id, now + batch.keepMs);
   }
   return { kind: "taken", upTo, full, refused };

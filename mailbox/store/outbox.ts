@@ -48,6 +48,9 @@ const TARGET = "target, epoch, last_n, confirmed_n, confirmed_id, batch_n, first
 
 export class OutboxStore {
   readonly #sql: Sql;
+  /** How many senders and targets are new since it was last looked which may be forgotten, and the newest target. */
+  grown = 0;
+  newest = "";
 
   constructor(sql: Sql) {
     this.#sql = sql;

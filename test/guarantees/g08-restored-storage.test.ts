@@ -259,6 +259,31 @@ describe("G8 what two objects remember of each other", () => {
     expect(to.seen).toEqual([1, 2, 3, 4]);
   });
 
+  it("is forgotten as fast as it comes, however many there are", async () => {
+    const to = listener();
+    const from = actor({ receive: {} });
+    await to.box.ref.stats();
+    await from.ref.stats();
+    await to.box.inside(({ realStorage: { sql } }) => {
+      for (let n = 0; n < 1_500; n += 1)
+        sql.exec("INSERT INTO _mailbox_senders VALUES (?, 'e', 1, 'id', 1)", crypto.randomUUID());
+    });
+    await from.inside(({ realStorage: { sql } }) => {
+      for (let n = 0; n < 1_500; n += 1)
+        sql.exec(
+          "INSERT INTO _mailbox_targets (target, epoch) VALUES (?, 'e')",
+          `["env:ACTORS","name","${n}"]`,
+        );
+    });
+    for (let n = 0; n < 3; n += 1) await sendEach(from, to, [n]);
+    const rows = (box: Scripted, table: string): Promise<number> =>
+      box.inside(
+        ({ realStorage: { sql } }) => sql.exec<{ n: number }>(`SELECT COUNT(*) AS n FROM ${table}`).one().n,
+      );
+    expect(await rows(to.box, "_mailbox_senders")).toBeLessThan(700);
+    expect(await rows(from, "_mailbox_targets")).toBeLessThan(700);
+  });
+
   it("is forgotten without being taken for a loss, also when the last of it was a recurrence", async () => {
     const to = listener();
     const from = actor({ receive: {} });
