@@ -72,7 +72,10 @@ describe("a class that uses its own alarm and tasks together", () => {
     });
     await end(one);
     await until(() => ran.length === 3, "all three");
-    expect(ran.map(({ what, dueAt }) => [what, dueAt])).toEqual([
+    // In a wake that comes late the alarm goes first, so that it waits for no backlog: each once, whatever the order.
+    expect(
+      ran.map(({ what, dueAt = 0 }) => [what, dueAt] as const).toSorted(([, a], [, b]) => a - b),
+    ).toEqual([
       ["task", taskAt],
       ["alarm", alarmAt],
       ["later", laterAt],
