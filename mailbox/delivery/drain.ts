@@ -9,6 +9,7 @@ import { storedError } from "../message/thrown.ts";
 import type { Deliverer } from "./deliver.ts";
 import { mendFacts } from "./recover.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { Backlogs } from "../lifecycle/backlogs.ts";
 import { presentEnvelope, takeUp } from "../lifecycle/occurrence.ts";
 import { compareDue, cutOf, isBehind } from "../message/order.ts";
 import type { Item } from "../lifecycle/settle.ts";
@@ -44,6 +45,7 @@ export class Drain {
   readonly #housekeeping: Housekeeping;
   #current: Promise<void> | undefined;
   #isFirst = true;
+  #backlogs = new Backlogs();
   #idleWakes = 0;
   #tellLoopAt = 0;
   /** The user's alarm has run last, so messages that are due before it is again go first. */
@@ -178,6 +180,7 @@ export class Drain {
   async #loop(suspiciousUntil: number): Promise<void> {
     const core = this.#core;
     const startedAt = clockNow();
+    this.#backlogs = new Backlogs();
     let level = 0;
     let lingered = 0;
     let rounds = 0;
@@ -297,7 +300,7 @@ export class Drain {
     const last = planned.length === count ? planned.at(-1) : cutOf(planned, PAGE_UNITS);
     const cuts = [cutOf(messages, PAGE_UNITS), last];
     for (const row of recurrences) {
-      const present = takeUp(core, row);
+      const present = takeUp(core, row, this.#backlogs);
       if (present === undefined || present.next_due === null) continue;
       items.push({ row: presentEnvelope(present, present.next_due), present });
     }

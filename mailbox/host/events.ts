@@ -44,6 +44,8 @@ export type MailboxEvent =
   | ({
       readonly event: "skipped";
       readonly count: number;
+      /** So many, or more: a long backlog of a cron rule is counted up to a thousand. */
+      readonly atLeast?: true;
       readonly from: number;
       readonly to: number;
     } & EventMessage)

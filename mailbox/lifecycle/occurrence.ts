@@ -6,6 +6,7 @@
 import { now as clockNow } from "../time/clock.ts";
 import { unreadable, wrongOf } from "../message/columns.ts";
 import type { Core } from "../host/context.ts";
+import { type Backlogs, CAUGHT_UP } from "./backlogs.ts";
 import { die } from "./die.ts";
 import type { Envelope, StoredError } from "../message/envelope.ts";
 import { occurrenceId } from "../message/id.ts";
@@ -28,12 +29,19 @@ export function readRule({ rule }: RecurrenceRow): StoredRule | undefined {
 }
 
 const LATE_MS = 5 * 60 * 1000;
-/** So many missed occurrences are delivered, and so many are counted. */
-export const CAUGHT_UP = 1_000;
+
 const NO_BOUNDS: Bounds = { missed: "latest" };
 
 /** How the present occurrence ended. */
 type End = "delivered" | "dead" | "skipped";
+
+/** How many ended so, or no fewer than so many. */
+interface Counted {
+  readonly count: number;
+  readonly isExact: boolean;
+}
+
+const ONE: Counted = { count: 1, isExact: true };
 
 /** The present occurrence, as a message. */
 export function presentEnvelope(row: RecurrenceRow, due: number): Envelope {
@@ -86,7 +94,7 @@ export function advance(core: Core, id: string, planned: number, end: End): bool
   if (row === undefined || row.planned !== planned || row.ended === 1) return false;
   const stored = readRule(row);
   if (stored === undefined) breakOff(core, row, end, endedError(row));
-  else moveTo(core, row, stored.bounds, nextPlanned(stored.rule, planned), end, 1);
+  else moveTo(core, row, stored.bounds, nextPlanned(stored.rule, planned), end, ONE);
   return true;
 }
 
@@ -96,7 +104,7 @@ export function advance(core: Core, id: string, planned: number, end: End): bool
  *
  * @returns the occurrence to deliver now, or undefined when there is none for now
  */
-export function takeUp(core: Core, row: RecurrenceRow): RecurrenceRow | undefined {
+export function takeUp(core: Core, row: RecurrenceRow, backlogs: Backlogs): RecurrenceRow | undefined {
   const now = clockNow();
   const stored = readRule(row);
   if (stored === undefined) {
@@ -104,25 +112,28 @@ export function takeUp(core: Core, row: RecurrenceRow): RecurrenceRow | undefine
     return undefined;
   }
   const { rule, bounds } = stored;
-  const missed = missedBetween(rule, row.planned, Math.min(now, bounds.until ?? now), CAUGHT_UP);
-  const isLate = now - row.planned > Math.min(periodMs(rule, row.planned), LATE_MS);
-  if (missed.count === 0 && !isLate) return row;
+  const until = Math.min(now, bounds.until ?? now);
   switch (bounds.missed) {
     case "latest": {
-      if (missed.count === 0) return row;
-      skip(core, row, stored, missed.latest, missed.count);
+      const { count, latest, countIsExact } = missedBetween(rule, row.planned, until, CAUGHT_UP);
+      if (count === 0) return row;
+      skip(core, row, stored, latest, { count, isExact: countIsExact });
       return core.recurrences.byId(row.id);
     }
     case "skip": {
-      const next = nextPlanned(rule, Math.max(now, missed.latest));
-      skip(core, row, stored, next, missed.count + 1);
+      const { count, latest, countIsExact } = missedBetween(rule, row.planned, until, CAUGHT_UP);
+      const isLate = now - row.planned > Math.min(periodMs(rule, row.planned), LATE_MS);
+      if (count === 0 && !isLate) return row;
+      const next = nextPlanned(rule, Math.max(now, latest));
+      skip(core, row, stored, next, { count: count + 1, isExact: countIsExact });
       return undefined;
     }
     case "all": {
-      if (missed.count < CAUGHT_UP) return row;
-      const oldest = newestPlanned(rule, Math.min(now, bounds.until ?? now), CAUGHT_UP)[0];
+      if (!backlogs.isTooMany(row, rule, until)) return row;
+      const oldest = newestPlanned(rule, until, CAUGHT_UP)[0];
       if (oldest === undefined || oldest <= row.planned) return row;
-      skip(core, row, stored, oldest, missed.count + 1 - CAUGHT_UP);
+      const { count, countIsExact } = missedBetween(rule, row.planned, oldest - 1, CAUGHT_UP);
+      skip(core, row, stored, oldest, { count: count + 1, isExact: countIsExact });
       return core.recurrences.byId(row.id);
     }
   }
@@ -132,7 +143,7 @@ export function takeUp(core: Core, row: RecurrenceRow): RecurrenceRow | undefine
 export function skipPresent(core: Core, row: RecurrenceRow): void {
   const stored = readRule(row);
   if (stored === undefined) breakOff(core, row, "skipped", endedError(row));
-  else skip(core, row, stored, nextPlanned(stored.rule, row.planned), 1);
+  else skip(core, row, stored, nextPlanned(stored.rule, row.planned), ONE);
   core.generation += 1;
 }
 
@@ -156,7 +167,7 @@ function killUnreadable(core: Core, row: RecurrenceRow, now: number): void {
 
 /** Ends a recurrence that cannot plan its next occurrence, with an event; whether it was still there. */
 function breakOff(core: Core, row: RecurrenceRow, end: End, error: StoredError): boolean {
-  if (!moveTo(core, row, NO_BOUNDS, undefined, end, 1)) return false;
+  if (!moveTo(core, row, NO_BOUNDS, undefined, end, ONE)) return false;
   core.raise({ event: "unreadable", table: "_mailbox_recurrences", id: row.id, column: "rule", error });
   return true;
 }
@@ -174,14 +185,15 @@ function skip(
   row: RecurrenceRow,
   { rule, bounds }: StoredRule,
   to: number | undefined,
-  count: number,
+  counted: Counted,
 ): void {
-  if (!moveTo(core, row, bounds, to, "skipped", count)) return;
+  if (!moveTo(core, row, bounds, to, "skipped", counted)) return;
   core.raise({
     event: "skipped",
     id: row.id,
     type: row.type,
-    count,
+    count: counted.count,
+    ...(counted.isExact ? {} : { atLeast: true }),
     from: row.planned,
     to: to === undefined ? row.planned : lastBefore(row, rule, to),
   });
@@ -198,7 +210,7 @@ function moveTo(
   bounds: Bounds,
   next: number | undefined,
   end: End,
-  count: number,
+  { count, isExact }: Counted,
 ): boolean {
   const delivered = row.delivered + (end === "delivered" ? count : 0);
   const dead = row.dead + (end === "dead" ? count : 0);
@@ -213,6 +225,7 @@ function moveTo(
     delivered,
     dead,
     skipped: row.skipped + (end === "skipped" ? count : 0),
+    inexact: isExact ? row.inexact : 1,
     ended: isOver ? 1 : 0,
   });
   // Else nothing has changed, and a drain that took it for progress would never end.

@@ -8,7 +8,8 @@ import type { Accepting, Declaration } from "../message/envelope.ts";
 import type { Attempt } from "../host/attempt.ts";
 import { cancelRunning } from "../host/attempt-scope.ts";
 import { occurrenceId } from "../message/id.ts";
-import { CAUGHT_UP, letGo, readRule, takeUp } from "./occurrence.ts";
+import { Backlogs, CAUGHT_UP } from "./backlogs.ts";
+import { letGo, readRule, takeUp } from "./occurrence.ts";
 import {
   type Bounds,
   describeRule,
@@ -36,6 +37,8 @@ export interface Recurrence {
   readonly delivered: number;
   readonly dead: number;
   readonly skipped: number;
+  /** That many were skipped, or more: a long backlog of a cron rule is counted up to a thousand. */
+  readonly atLeast?: true;
   readonly ended: boolean;
 }
 
@@ -106,6 +109,7 @@ export function declare(
     delivered: 0,
     dead: 0,
     skipped: 0,
+    inexact: 0,
     ended: isOver ? 1 : 0,
   });
   core.generation += 1;
@@ -130,13 +134,15 @@ function endPresent(core: Core, row: RecurrenceRow, stored: StoredRule | undefin
 
 /** Of what is due, the old times say which is delivered. What they would deliver after that is skipped. */
 function letDueGo(core: Core, row: RecurrenceRow, { rule, bounds }: StoredRule, now: number): void {
-  const due = takeUp(core, row);
+  const due = takeUp(core, row, new Backlogs());
   if (due === undefined) return;
   letGo(core, due);
-  const { count, latest } = missedBetween(rule, due.planned, Math.min(now, bounds.until ?? now), CAUGHT_UP);
+  const until = Math.min(now, bounds.until ?? now);
+  const { count, latest, countIsExact } = missedBetween(rule, due.planned, until, CAUGHT_UP);
   const from = nextPlanned(rule, due.planned);
   if (count === 0 || from === undefined) return;
-  core.raise({ event: "skipped", id: row.id, type: row.type, count, from, to: latest });
+  const atLeast = countIsExact ? {} : { atLeast: true as const };
+  core.raise({ event: "skipped", id: row.id, type: row.type, count, ...atLeast, from, to: latest });
 }
 
 /** The first of these planned times that no message or letter has already: of the old times one may be there that ran early. */
@@ -162,6 +168,7 @@ export function recurrenceView(row: RecurrenceRow): Recurrence {
     delivered: row.delivered,
     dead: row.dead,
     skipped: row.skipped,
+    ...(row.inexact === 1 ? { atLeast: true } : {}),
     ended: row.ended === 1,
   };
 }

@@ -21,13 +21,18 @@ export interface RecurrenceRow {
   readonly delivered: number;
   readonly dead: number;
   readonly skipped: number;
+  /** 1 when more may have been skipped than `skipped` says. */
+  readonly inexact: 0 | 1;
   readonly ended: 0 | 1;
 }
 
-type Stored = Omit<RecurrenceRow, "ended"> & { readonly ended: number } & Record<string, SqlStorageValue>;
+type Stored = Omit<RecurrenceRow, "inexact" | "ended"> & {
+  readonly inexact: number;
+  readonly ended: number;
+} & Record<string, SqlStorageValue>;
 
 const COLUMNS =
-  "id, type, key, payload, rule, options, next_due, planned, last, delivered, dead, skipped, ended";
+  "id, type, key, payload, rule, options, next_due, planned, last, delivered, dead, skipped, inexact, ended";
 const LISTED = COLUMNS.replace("payload", "'' AS payload");
 
 export class RecurrenceStore {
@@ -47,7 +52,7 @@ export class RecurrenceStore {
   /** Writes a recurrence anew, whatever was there. */
   put(row: RecurrenceRow): void {
     this.#sql.exec(
-      `INSERT OR REPLACE INTO _mailbox_recurrences (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO _mailbox_recurrences (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       row.id,
       row.type,
       row.key,
@@ -60,6 +65,7 @@ export class RecurrenceStore {
       row.delivered,
       row.dead,
       row.skipped,
+      row.inexact,
       row.ended,
     );
     this.#hasWaiting = true;
@@ -69,11 +75,14 @@ export class RecurrenceStore {
   advance(
     id: string,
     from: number,
-    to: Pick<RecurrenceRow, "next_due" | "planned" | "last" | "delivered" | "dead" | "skipped" | "ended">,
+    to: Pick<
+      RecurrenceRow,
+      "next_due" | "planned" | "last" | "delivered" | "dead" | "skipped" | "inexact" | "ended"
+    >,
   ): boolean {
     const cursor = this.#sql.exec(
       `UPDATE _mailbox_recurrences
-       SET next_due = ?, planned = ?, last = ?, delivered = ?, dead = ?, skipped = ?, ended = ?
+       SET next_due = ?, planned = ?, last = ?, delivered = ?, dead = ?, skipped = ?, inexact = ?, ended = ?
        WHERE id = ? AND planned = ? AND ended = 0`,
       to.next_due,
       to.planned,
@@ -81,6 +90,7 @@ export class RecurrenceStore {
       to.delivered,
       to.dead,
       to.skipped,
+      to.inexact,
       to.ended,
       id,
       from,
@@ -197,6 +207,10 @@ export class RecurrenceStore {
     return this.#sql
       .exec<Stored>(statement, ...bindings)
       .toArray()
-      .map((row) => ({ ...row, ended: row.ended === 1 ? 1 : 0 }));
+      .map((row) => ({ ...row, inexact: flag(row.inexact), ended: flag(row.ended) }));
   }
+}
+
+function flag(value: number): 0 | 1 {
+  return value === 1 ? 1 : 0;
 }

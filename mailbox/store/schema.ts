@@ -105,10 +105,12 @@ export function newEpoch(): string {
 }
 
 /**
- * Version 2. Parked messages are found by their type: nobody else pays for that index.
+ * Version 2. Parked messages are found by their type: nobody else pays for that index. A recurrence says whether
+ * the number of those skipped is exact.
  */
 const VERSION_2 = `
 CREATE INDEX _mailbox_envelopes_parked ON _mailbox_envelopes (type) WHERE parked > 0;
+ALTER TABLE _mailbox_recurrences ADD COLUMN inexact INTEGER NOT NULL DEFAULT 0;
 `;
 
 const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];

@@ -278,6 +278,12 @@ export function missedBetween(
   return { latest, count, countIsExact: time === latest };
 }
 
+/** More planned times than this are not between two moments, the later one included. Found without counting. */
+export function mostBetween(rule: Rule, after: number, until: number): number {
+  if (rule.kind !== "cron") return missedBetween(rule, after, until, Number.POSITIVE_INFINITY).count;
+  return Math.ceil(Math.max(0, until - after) / calendarOf(rule.cron, rule.timeZone).spacingMs);
+}
+
 /** The newest `count` planned times that are not after `now`, oldest first; fewer when there are fewer. */
 export function newestPlanned(rule: Rule, now: number, count: number): readonly number[] {
   const newestFirst: number[] = [];
