@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ACTORS, actorName, FORGETFUL } from "./actors.ts";
 import { Asker } from "./asker.ts";
-import type { LifeSeen, Observations } from "./books/observations.ts";
+import type { CallSeen, LifeSeen, Observations } from "./books/observations.ts";
 import { drain } from "./drain.ts";
 import { GOOD, type Life, type Present } from "./life.ts";
 import { isEndless } from "./parcel.ts";
@@ -13,7 +13,7 @@ import type { Plan } from "./plan/plan.ts";
 import type { PutBack } from "./register.ts";
 import type { Runtime } from "./runtime.ts";
 import { linesOf } from "./output.ts";
-import type { Audit, Question } from "./testimony.ts";
+import type { Audit, Line, Question } from "./testimony.ts";
 
 /** How many steps are under way at once. */
 const HANDS = 12;
@@ -72,7 +72,7 @@ export class Run {
       alarms: lines.flatMap((line) => ("alarm" in line ? [line] : [])),
       cancelsAsked: lines.flatMap((line) => ("cancels" in line ? [line.cancels] : [])),
       births: lines.flatMap((line) => ("born" in line ? [{ actor: line.born, at: line.at }] : [])),
-      unheard: lines.flatMap((line) => ("unheard" in line ? line.ids : [])),
+      calls: callsIn(lines),
       full: lines.flatMap((line) => ("full" in line ? [line] : [])),
       rejected: lines.flatMap((line) => ("rejected" in line ? [line] : [])),
       audits,
@@ -162,4 +162,16 @@ function describe({ code, outages }: Present): string {
     .flat()
     .map((text) => `, ${text}`)
     .join("");
+}
+
+/** Calls, each with the moment of its answer, if there was one. */
+function callsIn(lines: readonly Line[]): CallSeen[] {
+  const answers = new Map(
+    lines.flatMap((line) => ("answered" in line ? [[line.answered, line.at] as const] : [])),
+  );
+  return lines.flatMap((line) => {
+    if (!("call" in line)) return [];
+    const answeredAt = answers.get(line.call.nonce);
+    return [{ ...line.call, ...(answeredAt === undefined ? {} : { answeredAt }) }];
+  });
 }

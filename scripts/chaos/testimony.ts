@@ -43,6 +43,15 @@ export interface Told {
   readonly alarm?: number | null;
 }
 
+/** A call that has brought messages to an actor. */
+export interface Called {
+  /** Its own in the run. */
+  readonly nonce: string;
+  readonly actor: number;
+  readonly ids: readonly string[];
+  readonly at: number;
+}
+
 /** One line of the runtime's output. */
 export type Line =
   | { readonly entry: Entry }
@@ -53,8 +62,10 @@ export type Line =
   | { readonly alarm: number; readonly at: number; readonly dueAt: number }
   /** An async handler has sent, and nothing of it is accepted before its ack. */
   | { readonly posted: SentRow }
-  /** An answer was lost on its way: to these messages, if it was a send. */
-  | { readonly unheard: number; readonly ids: readonly string[]; readonly at: number }
+  /** Messages have come to an actor, by a ref or an outbox. */
+  | { readonly call: Called }
+  /** Such a call was answered, whether that was heard or not: what it says is committed. */
+  | { readonly answered: string; readonly at: number }
   /** An actor has answered another that it has no room. */
   | { readonly full: number; readonly at: number }
   /** A wake of an actor was rejected. */

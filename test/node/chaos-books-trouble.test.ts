@@ -19,7 +19,6 @@ import {
   parcel,
   recurrence,
   recurring,
-  repeated,
   run,
   sends,
   T,
@@ -89,6 +88,21 @@ function endedByItself(answers: readonly number[], asks: number): Changes {
   };
 }
 
+/** Two of one key, of which the second was kept out or lost; its actor died so long after it had come. */
+function givenWay(diedAfter: number): Changes {
+  const [first, second] = ["1", "2"].map((n) => ({ ...KEYED, n, ifPending: "keep" as const }));
+  if (first === undefined || second === undefined) return {};
+  return {
+    register: sends([first, second], { ...FROM_ORDER, actor: 1 }),
+    calls: ["1", "2"].map((n) => ({ actor: 0, ids: [idOf(n)], at: T + 10, answeredAt: T + 12 })),
+    births: [{ actor: 0, at: T + 12 + diedAfter }],
+    audits: of({
+      0: { done: [done("1")] },
+      1: { sent: ["1", "2"].map((n) => ({ n, id: idOf(n) })) },
+    }),
+  };
+}
+
 function cancelledByKey(events: number, asks: number): Changes {
   const numbers = Array.from({ length: events }, (_, index) => String(index + 1));
   const parcels = numbers.map((n) => ({ ...KEYED, n }));
@@ -122,7 +136,10 @@ describe("the books of a run in trouble say nothing of", () => {
         audits: of({ 0: { done: [done("1"), done("1")] }, [IMPATIENT]: { sent: SENT } }),
       }),
     ],
-    ["a ref that repeated a send because its answer was lost", { ...repeated(), unheard: [idOf("1")] }],
+    [
+      "a message that gave way to another of its key, when its actor died before it could say so",
+      givenWay(5),
+    ],
     ["one that was cancelled by its key", cancelledByKey(1, 1)],
     ["what was sent to an actor before its storage was put back", putBack(FORGETFUL, T)],
     ["what was sent before all storage was put back", putBack(undefined, T)],
@@ -254,6 +271,7 @@ describe("the books of a run in trouble find", () => {
       "lost",
     ],
     ["an occurrence after its own actor has ended it", endedByItself([1], 1), "not cancelled"],
+    ["a message with a key that is nowhere, and whose actor lived on", givenWay(60_000), "lost"],
     ["a second message that was cancelled by one call", cancelledByKey(2, 1), "not asked"],
     ["a message to an actor whose storage was put back before", putBack(FORGETFUL, T + 60), "lost"],
     ["a message that was sent before an earlier copy was made", putBack(undefined, T - 60), "lost"],

@@ -98,10 +98,7 @@ describe("the books of a good run say nothing of", () => {
         register: { ...ONE.register, reschedules: [asked({ id: "id-1", at: T + 5 })] },
       },
     ],
-    [
-      "one whose ref repeated the call, because the object died before it answered",
-      { ...repeated(), births: [T - 5, T + 50].map((at) => ({ actor: 0, at })) },
-    ],
+    ["one whose ref repeated the call, because it was not answered", repeated(2)],
     ["a recurrence on time", withRow(recurring([T, T + 100, T + 300], { times: 3 }), recurrence(3))],
     ["one that has had its times", withRow(recurring([T, T + 100], { times: 2 }), recurrence(2))],
   ])("%s", (_, changes) => {
@@ -164,16 +161,7 @@ describe("the books find", () => {
     ],
     ["what nobody has planned", { audits: [{ done: [done("1.zombie")] }] }, "phantom"],
     ["a sync handler that completed twice", { ...ONE, audits: [{ done: [done("1"), done("1")] }] }, "twice"],
-    [
-      "a repeat by a ref whose object did not die",
-      { ...repeated(), births: [{ actor: 0, at: T + 50 }] },
-      "twice",
-    ],
-    [
-      "a repeat by a ref that was cut off by a kill",
-      { ...repeated(), births: [T - 5, T + 50].map((at) => ({ actor: 0, at })), kills: [T + 20] },
-      "twice",
-    ],
+    ["a message that completed twice, and whose ref made one call", repeated(1), "twice"],
     ["a number under two ids", { ...ONE, entries: [entry("1"), entry("1", { id: "id-2" })] }, "twice"],
     [
       "a message that completed and died",

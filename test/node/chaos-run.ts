@@ -21,7 +21,7 @@ export function run(changes: Changes): Observations {
     kills: [],
     lives: [],
     putBacks: [],
-    unheard: [],
+    calls: [],
     full: [],
     rejected: [],
     restless: [],
@@ -187,10 +187,16 @@ export function died(): Changes {
   return { ...changes, register: { ...emptyRegister(), ...changes.register, ends: [end] } };
 }
 
-/** A message that was sent by a ref in a long call, and completed twice. */
-export function repeated(): Changes {
+/** A message that was sent by a ref and completed twice; its actor got so many calls with it. */
+export function repeated(calls: number): Changes {
   return {
-    register: sends([parcel("1")], { answeredAt: T + 100 }),
+    register: sends([parcel("1")]),
+    calls: Array.from({ length: calls }, () => ({
+      actor: 0,
+      ids: [idOf("1")],
+      at: T + 1,
+      answeredAt: T + 2,
+    })),
     audits: [{ done: [done("1"), done("1")] }],
   };
 }

@@ -56,7 +56,7 @@ export class Accounts {
     if (this.ended(one, "purge") !== "no") return "purged";
     if (this.ended(one, "cancel") !== "no") return "cancelled";
     if (ids.some((id) => this.#told(id, "replaced"))) return "replaced";
-    if (ids.some((id) => this.#told(id, "notEnqueued"))) return "kept out";
+    if (ids.some((id) => this.#told(id, "notEnqueued")) || this.isKeptOut(one)) return "kept out";
     return this.#mayHaveGivenWay(one) ? "unseen" : "none";
   }
 
@@ -82,8 +82,7 @@ export class Accounts {
     if (one.parent !== undefined) return this.isRepeatable(one.parent);
     const { root } = one;
     if (root?.way !== "ref") return false;
-    if ([...this.evidence.idsOf(one)].some((id) => this.evidence.unheard.has(id))) return true;
-    return this.evidence.mayBeRepeated(root.actor, root.askedAt, root.answeredAt);
+    return [...this.evidence.idsOf(one)].some((id) => (this.evidence.callsOf.get(id)?.length ?? 0) > 1);
   }
 
   /**
@@ -137,16 +136,14 @@ export class Accounts {
 
   #acceptance(one: Case): Outcome {
     const { parent, root } = one;
-    if (one.kind === "tick" || this.evidence.isForgotten(one)) return "unknown";
     if (one.isInVain) return "no";
-    if (root !== undefined) {
-      // Whoever is told to send writes it down in the same commit.
-      const outcome = root.way === "ref" ? root.outcome : this.evidence.sentOf.has(one.n) ? "yes" : "no";
-      return outcome === "yes" ? this.#unlessKept(one) : outcome;
-    }
+    if (one.kind === "tick" || this.evidence.isForgotten(one)) return "unknown";
+    if (root?.way === "ref") return root.outcome;
+    // Whoever is told to send writes it down in the same commit.
+    if (root !== undefined) return this.evidence.sentOf.has(one.n) ? "yes" : "no";
     if (parent === undefined) return "no";
-    const outcome = !isSync(parent.kind) ? this.#acked(parent) : parent.done.length > 0 ? "yes" : "no";
-    return outcome === "yes" ? this.#unlessKept(one) : outcome;
+    if (!isSync(parent.kind)) return this.#acked(parent);
+    return parent.done.length > 0 ? "yes" : "no";
   }
 
   /** Whether an async message was acked: only then what it sent was. */
@@ -157,25 +154,21 @@ export class Accounts {
     return one.parcel?.key === undefined ? "yes" : "unknown";
   }
 
-  /** A message with a key may never get in, because another that waits is kept. */
-  #unlessKept(one: Case): Outcome {
-    if (one.parcel?.key === undefined) return "yes";
-    return [...this.evidence.idsOf(one)].some((id) => this.#told(id, "accepted")) || one.ids.size > 0
-      ? "yes"
-      : "unknown";
-  }
-
-  /** Whether there is another message of its key that it may have given way to. */
-  #mayHaveGivenWay({ n, parcel }: Case): boolean {
+  /**
+   * Whether it may have given way to another message of its key, and its actor died before it could say so: the
+   * one that was kept, when it came itself, or the one that has replaced it.
+   */
+  #mayHaveGivenWay(one: Case): boolean {
+    const { n, parcel } = one;
     if (parcel?.key === undefined) return false;
-    for (const rival of this.evidence.cases.values()) {
-      const other = rival.parcel;
-      if (other === undefined || rival.n === n || other.key !== parcel.key) continue;
-      if (other.to !== parcel.to || other.kind !== parcel.kind) continue;
-      if ((parcel.ifPending === "keep" || other.ifPending === "replace") && this.accepted(rival) !== "no")
-        return true;
-    }
-    return false;
+    const { key, to, kind } = parcel;
+    const isRival = ({ parcel: other }: Case): boolean =>
+      other !== undefined && other.key === key && other.n !== n && other.to === to && other.kind === kind;
+    const rivals = [...this.evidence.cases.values()].filter(
+      (rival) => isRival(rival) && this.accepted(rival) !== "no",
+    );
+    if (parcel.ifPending === "keep" && rivals.length > 0 && this.evidence.isCutOff(one)) return true;
+    return rivals.some((rival) => rival.parcel?.ifPending === "replace" && this.evidence.isCutOff(rival));
   }
 
   #told(id: string, event: string): boolean {

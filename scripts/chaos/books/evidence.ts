@@ -14,7 +14,7 @@ import {
 } from "../parcel.ts";
 import type { EndAsked, RedriveAsked, RescheduleAsked, SendAsked } from "../register.ts";
 import type { CancelRow, DoneRow, Entry, LetterSeen, PendingSeen, SentRow, Told } from "../testimony.ts";
-import type { Observations } from "./observations.ts";
+import type { CallSeen, Observations } from "./observations.ts";
 
 /** Everything about one number. */
 export interface Case {
@@ -45,8 +45,8 @@ interface Origin {
   readonly isInVain?: boolean;
 }
 
-/** A ref waits at least so long before it repeats a call. */
-const REF_WAITS_MS = 50;
+/** How long after a commit it may take on a busy machine until it is told. */
+const TELLING_MS = 3_000;
 
 export class Evidence {
   readonly observations: Observations;
@@ -62,8 +62,8 @@ export class Evidence {
   /** Of a number, what async handlers were answered when they sent it. */
   readonly postedOf: ReadonlyMap<string, readonly SentRow[]>;
   readonly inOutbox: ReadonlySet<string>;
-  /** Ids of messages whose send was answered, and the answer lost, so that it may have been made again. */
-  readonly unheard: ReadonlySet<string>;
+  /** Of an id, the calls that have brought it. */
+  readonly callsOf: ReadonlyMap<string, readonly CallSeen[]>;
   /** Ids of messages that their senders have given up, now or before. */
   readonly undeliverable: ReadonlySet<string>;
   /** Recurrences by their names. */
@@ -71,16 +71,13 @@ export class Evidence {
   /** The intervals with which each was declared. */
   readonly intervals = new Map<string, Set<number>>();
   readonly #ownerOf = new Map<string, string>();
-  /** When instances of an actor were made after one that died while the runtime lived on. */
-  readonly #deathsOf: ReadonlyMap<string, Observations["births"]>;
 
   constructor(observations: Observations) {
     this.observations = observations;
-    const { register, audits, told, entries, births, kills } = observations;
+    const { register, audits, told, entries } = observations;
     // What was rolled back behind a mailbox's back it has told all the same.
     const believed = told.filter(({ actor }) => actor !== BYPASSER);
     this.toldOf = groupBy(believed, ({ id }) => id);
-    this.#deathsOf = groupBy(rebirths(births, kills), ({ actor }) => String(actor));
     this.endsOf = groupBy(register.ends, ({ id }) => id);
     this.reschedulesOf = groupBy(register.reschedules, ({ id }) => id);
     this.redrivesOf = groupBy(register.redrives, ({ id }) => id);
@@ -94,7 +91,10 @@ export class Evidence {
       ({ n }) => n,
     );
     this.postedOf = groupBy(observations.posted, ({ n }) => n);
-    this.unheard = new Set(observations.unheard);
+    this.callsOf = groupBy(
+      observations.calls.flatMap((call) => call.ids.map((id) => ({ ...call, id }))),
+      ({ id }) => id,
+    );
     this.undeliverable = new Set(
       [
         ...told.filter(({ reason }) => reason === "undeliverable"),
@@ -150,13 +150,27 @@ export class Evidence {
   }
 
   /**
-   * Whether a ref may have made a send twice: its object died meanwhile, maybe after it had taken the message,
-   * and before it could answer.
+   * Whether its actor died about when it had come: after its commit, perhaps, and before anybody was told of it.
+   * So what its key has done may be known to nobody.
    */
-  mayBeRepeated(actor: number, askedAt: number, answeredAt: number): boolean {
-    if (answeredAt - askedAt < REF_WAITS_MS) return false;
-    const deaths = this.#deathsOf.get(String(actor)) ?? [];
-    return deaths.some(({ at }) => at >= askedAt && at <= answeredAt);
+  isCutOff(one: Case): boolean {
+    const target = this.targetOf(one);
+    if (target === undefined) return true;
+    const calls = [...this.idsOf(one)].flatMap((id) => this.callsOf.get(id) ?? []);
+    const commits = calls.map(({ at, answeredAt }) => ({ from: at, to: answeredAt }));
+    // What an actor sends to itself comes with the commit of whoever sends.
+    if (this.senderOf(one) === target) {
+      const { root, parent } = one;
+      if (root !== undefined) commits.push({ from: root.askedAt, to: root.answeredAt });
+      for (const { at } of parent?.done ?? []) commits.push({ from: at, to: at });
+    }
+    const deaths = [
+      ...this.observations.kills,
+      ...this.observations.births.flatMap(({ actor, at }) => (actor === target ? [at] : [])),
+    ];
+    return commits.some(({ from, to }) =>
+      to === undefined ? true : deaths.some((at) => at >= from && at <= to + TELLING_MS),
+    );
   }
 
   /** Whose id it is. */
@@ -240,16 +254,6 @@ export class Evidence {
 /** Letters of messages; a declaration that nobody took is none. */
 function messagesAmong(letters: readonly LetterSeen[]): readonly LetterSeen[] {
   return letters.filter((letter) => letter.isDeclaration !== true);
-}
-
-/** Births that are not the first of their actor in a life of the runtime. A kill cuts off whoever calls as well. */
-function rebirths(births: Observations["births"], kills: readonly number[]): Observations["births"] {
-  const last = new Map<number, number>();
-  return births.filter(({ actor, at }) => {
-    const before = last.get(actor);
-    last.set(actor, at);
-    return before !== undefined && !kills.some((kill) => kill >= before && kill <= at);
-  });
 }
 
 /** Groups by a key; what has none is left out. */

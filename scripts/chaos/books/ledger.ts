@@ -36,6 +36,7 @@ export function ledger(observations: Observations, { accounts, violations }: Boo
         ["storage of one actor put back", putBacks.filter(({ actor }) => actor !== undefined).length],
         ["storage of all put back", putBacks.filter(({ actor }) => actor === undefined).length],
         ["instances of actors", observations.births.length],
+        ["calls that have brought messages", observations.calls.length],
         ["attempts", entries.length],
         ["healed alarms", toldOf("healed")],
         ["parked by an older version of the code", toldOf("parked")],
@@ -78,7 +79,6 @@ export function ledger(observations: Observations, { accounts, violations }: Boo
           "async handlers that ran to their end again",
           cases.filter((one) => !isSync(one.kind) && one.done.length > 1).length,
         ],
-        ["answers to sends by a ref that were lost on their way", observations.unheard.length],
         [
           "sends by a ref that may have been repeated",
           cases.filter((one) => one.root !== undefined && accounts.isRepeatable(one)).length,

@@ -3,11 +3,16 @@
 import type { Drained } from "../drain.ts";
 import type { Present } from "../life.ts";
 import type { PutBack, Register } from "../register.ts";
-import type { Audit, Entry, LetterSeen, SentRow, Told } from "../testimony.ts";
+import type { Audit, Called, Entry, LetterSeen, SentRow, Told } from "../testimony.ts";
 
 /** One life of the runtime, and when it began. */
 export interface LifeSeen extends Omit<Present, "lossRate"> {
   readonly at: number;
+}
+
+/** A call, and when it was answered; never, where a death came between. */
+export interface CallSeen extends Omit<Called, "nonce"> {
+  readonly answeredAt?: number;
 }
 
 export interface Observations extends Drained {
@@ -28,8 +33,8 @@ export interface Observations extends Drained {
   readonly alarms: readonly { readonly alarm: number; readonly at: number; readonly dueAt: number }[];
   /** Ids that handlers have asked other actors to cancel, whatever was answered. */
   readonly cancelsAsked: readonly string[];
-  /** Ids of messages whose send was answered, and the answer lost. */
-  readonly unheard: readonly string[];
+  /** What has brought messages to actors. */
+  readonly calls: readonly CallSeen[];
   /** When an actor has answered another that it has no room. */
   readonly full: readonly { readonly full: number; readonly at: number }[];
   /** Wakes that were rejected. */

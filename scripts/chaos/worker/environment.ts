@@ -75,23 +75,38 @@ export async function answerOutage(
   const outage = outages[actor];
   if (outage === "hangs") await scheduler.wait(FOR_EVER_MS);
   if (outage === "hangs" || outage === "throws") throw new Error("out of order");
+  const brought = messagesOf(call);
+  const nonce = crypto.randomUUID();
+  if (brought.length > 0)
+    witness({ call: { nonce, actor, ids: brought.map(({ id }) => id), at: Date.now() } });
   const answered = await answer();
-  if (outage === "deaf" || Math.random() < Math.max(lossRate, lossRateOf(actor))) throw lost(actor, call);
-  if (tookNothing(call, answered)) witness({ full: actor, at: Date.now() });
+  if (brought.length > 0) witness({ answered: nonce, at: Date.now() });
+  if (outage === "deaf" || Math.random() < Math.max(lossRate, lossRateOf(actor))) {
+    // As the platform says it: the call may have arrived.
+    throw Object.assign(new Error("Network connection lost."), { retryable: true });
+  }
+  if (isFull(answered, brought)) witness({ full: actor, at: Date.now() });
   return answered;
 }
 
-/** Whether a batch of an outbox was answered that there is no room for any of it. */
-function tookNothing(call: string, answered: string): boolean {
-  if (!answered.includes('"full":true')) return false;
-  const { batch } = JSON.parse(call) as { readonly batch: { readonly messages: readonly { n: number }[] } };
-  const { value } = JSON.parse(answered) as { readonly value: { readonly upTo: number } };
-  return (batch.messages[0]?.n ?? 0) > value.upTo;
+interface Brought {
+  readonly id: string;
+  /** Of one that came by an outbox. */
+  readonly n?: number;
 }
 
-/** As the platform says it: the call may have arrived. */
-function lost(actor: number, call: string): Error {
-  const { messages = [] } = JSON.parse(call) as { readonly messages?: readonly { readonly id: string }[] };
-  witness({ unheard: actor, ids: messages.map(({ id }) => id), at: Date.now() });
-  return Object.assign(new Error("Network connection lost."), { retryable: true });
+/** What a call brings: the messages of a ref, or of an outbox. */
+function messagesOf(call: string): readonly Brought[] {
+  const { messages, batch } = JSON.parse(call) as {
+    readonly messages?: readonly Brought[];
+    readonly batch?: { readonly messages: readonly Brought[] };
+  };
+  return messages ?? batch?.messages ?? [];
+}
+
+/** Whether a batch of an outbox was answered that there is no room for any of it. */
+function isFull(answered: string, [first]: readonly Brought[]): boolean {
+  if (first?.n === undefined || !answered.includes('"full":true')) return false;
+  const { value } = JSON.parse(answered) as { readonly value: { readonly upTo: number } };
+  return first.n > value.upTo;
 }
