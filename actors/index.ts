@@ -45,6 +45,7 @@ export {
   type MailboxStats,
   type Missed,
   type Moment,
+  NoAlarmError,
   NoMailboxError,
   NonRetryableError,
   NoReplyAddressError,

@@ -21,6 +21,7 @@ export type MailboxErrorCode =
   | "mailbox_full"
   | "misconfigured"
   | "newer_schema"
+  | "no_alarm"
   | "no_mailbox"
   | "no_reply_address"
   | "not_sqlite"
@@ -234,6 +235,12 @@ export class UnsupportedVersionError extends MailboxError {
   readonly code = "unsupported_version";
 }
 
+/** The class has a mailbox and no `alarm()`, so nothing would be delivered: a host that is no actor has to write it. */
+export class NoAlarmError extends MailboxError {
+  override readonly name: string = "NoAlarmError";
+  readonly code = "no_alarm";
+}
+
 /** The class behind a namespace is no actor: it has no `mailboxCall`. Nothing was done. */
 export class NoMailboxError extends MailboxError {
   override readonly name: string = "NoMailboxError";
@@ -268,6 +275,7 @@ const classes: Readonly<Record<MailboxErrorCode, MailboxErrorClass>> = {
   mailbox_full: MailboxFullError,
   misconfigured: MisconfiguredError,
   newer_schema: NewerSchemaError,
+  no_alarm: NoAlarmError,
   no_mailbox: NoMailboxError,
   no_reply_address: NoReplyAddressError,
   not_sqlite: NotSqliteError,

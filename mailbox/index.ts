@@ -29,6 +29,7 @@ export {
   AttemptTimedOutError,
   RefusedInHandlerError,
   RefusedInTransactionError,
+  NoAlarmError,
   NoMailboxError,
   NoReplyAddressError,
   UnknownNamespaceError,

@@ -9,6 +9,7 @@ export {
   type RefOptions,
   stubIn,
 } from "./outbox/address.ts";
+export { schemaVersion } from "./store/schema.ts";
 export { dateOf, now } from "./time/clock.ts";
 export { MAX_AHEAD_MS } from "./time/duration.ts";
 export { RemoteRef } from "./verbs/remote-ref.ts";

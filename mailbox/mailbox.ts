@@ -59,7 +59,6 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
   /**
    * @param options handlers, policy and settings; a function is called at the first verb or wake
    * @param className what other actors are told of the sender's class
-   * @throws {NotSqliteError} when the class is not SQLite-backed
    */
   constructor(
     ctx: DurableObjectState,
@@ -85,8 +84,8 @@ export class Mailbox<M extends object> implements Sends<M, "sync">, Asks<M, "syn
     this.sendAll = sends.sendAll;
   }
 
-  /** Handles the object's alarm. Only errors of the platform leave it. */
-  wake(info?: AlarmInvocationInfo): Promise<void> {
+  /** Handles the object's alarm, with what the platform says of it. Only errors of the platform leave it. */
+  wake(info: AlarmInvocationInfo | undefined): Promise<void> {
     return this.#engine.drain.wake(info);
   }
 

@@ -6,7 +6,7 @@
 // again has new entries.
 
 import { type Mailbox, MailboxError } from "../mailbox/index.ts";
-import { dateOf, MAX_AHEAD_MS, now as clockNow } from "../mailbox/internal.ts";
+import { dateOf, MAX_AHEAD_MS, now as clockNow, schemaVersion } from "../mailbox/internal.ts";
 import type { Before, StoredTask, TaskMessages } from "./task.ts";
 
 const PREFIX = "$$_tasks";
@@ -31,8 +31,18 @@ interface Entry {
   readonly previousError?: unknown;
 }
 
-/** Takes over what there is, in the constructor, before the user's own code runs. */
-export function takeOver(storage: DurableObjectStorage, mailbox: Mailbox<TaskMessages>): void {
+/**
+ * Takes over what there is, in the constructor, before the user's own code runs.
+ *
+ * @throws {NotSqliteError} when the class is not SQLite-backed
+ */
+export function takeOver(
+  storage: DurableObjectStorage,
+  mailbox: Mailbox<TaskMessages>,
+  className: string,
+): void {
+  // Its storage cannot even be looked at: said here, by name, and not by what fails first.
+  void schemaVersion(storage, className);
   const { kv } = storage;
   const alarm = kv.get(ALARM_KEY);
   if (alarm === undefined && pageOf(kv).length === 0) return;

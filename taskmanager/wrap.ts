@@ -93,7 +93,7 @@ class Host {
       className,
     );
     const tasks = new MailboxTasks(mailbox, state.storage.kv);
-    takeOver(state.storage, mailbox);
+    takeOver(state.storage, mailbox, className);
     return tasks;
   }
 

@@ -36,7 +36,7 @@ const LOOP_MAX_MS = 5 * 60 * 1000;
 const LOOP_TOLD_MS = 60 * 60 * 1000;
 /** How soon a wake comes again in which nothing could be delivered because the class is wrong. */
 const PUT_OFF_MIN_MS = 1_000;
-const PUT_OFF_MAX_MS = 60_000;
+export const PUT_OFF_MAX_MS = 60_000;
 
 export class Drain {
   readonly #core: Core;
@@ -139,15 +139,23 @@ export class Drain {
   #suspiciousUntil(info: AlarmInvocationInfo | undefined): number {
     const marked = this.#core.meta.get("suspiciousUntil") ?? Number.NEGATIVE_INFINITY;
     if (info?.scheduledTime === undefined) return marked;
-    const now = clockNow();
-    const late = now - info.scheduledTime;
-    const isSuspicious = info.retryCount > 0 || late >= LATE_MS || (this.#isFirst && this.#isLate(now, late));
-    return isSuspicious ? Math.max(marked, now) : marked;
+    const late = this.#lateness(info.scheduledTime);
+    const isSuspicious = info.retryCount > 0 || late >= LATE_MS || (this.#isFirst && this.#isLate(late));
+    return isSuspicious ? Math.max(marked, clockNow()) : marked;
   }
 
   /** A death ends the instance, and what it died of is still there: overdue, whoever has armed since. */
-  #isLate(now: number, late: number): boolean {
-    return Math.max(late, now - this.#messagesHead()) >= LATE_FIRST_MS;
+  #isLate(late: number): boolean {
+    return Math.max(late, this.#lateness(this.#messagesHead())) >= LATE_FIRST_MS;
+  }
+
+  /**
+   * How late it is for something, as a sign of a death. What an instance has taken to start, in a constructor that waits
+   * for a network, is no sign of one: what it was started for counts up to its start.
+   */
+  #lateness(at: number): number {
+    const { startedAt } = this.#core;
+    return (this.#isFirst && startedAt > at ? startedAt : clockNow()) - at;
   }
 
   /**

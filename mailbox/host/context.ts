@@ -3,15 +3,16 @@
 
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "../time/clock.ts";
-import { MailboxError, MisconfiguredError, NewerSchemaError, NotSqliteError } from "../errors.ts";
+import { MailboxError, MisconfiguredError, NoAlarmError } from "../errors.ts";
 import { Events, type MailboxEvent } from "./events.ts";
-import { migrate, SCHEMA_VERSION, schemaVersion } from "../store/schema.ts";
+import { schemaVersion } from "../store/schema.ts";
 import { type Config, readConfig, readListener, type ReadOptions, RETENTION_MS } from "./settings.ts";
 import { EnvelopeStore } from "../store/envelopes.ts";
 import { DeadLetterStore } from "../store/dead-letters.ts";
 import { MetaStore, type UserAlarm } from "../store/state.ts";
 import { OutboxStore } from "../store/outbox.ts";
 import { RecurrenceStore } from "../store/recurrences.ts";
+import { Tables } from "./tables.ts";
 import { Transactions } from "./transactions.ts";
 import { NEVER, realAlarm, Wake } from "./wake.ts";
 
@@ -57,14 +58,18 @@ export class Core {
   runningAlarm: UserAlarm | undefined;
   /** The drain waits, for a handler or a batch, and others get in. */
   drainWaits = false;
+  /** When the start of this instance began. */
+  readonly startedAt: number = clockNow();
   delivered = 0;
   failed = 0;
   healed = 0;
   readonly #options: ReadOptions;
   #config: Config | undefined;
-  #isReady = false;
+  readonly #tables: Tables;
   #steps = 0;
   #isFlushPlanned = false;
+  /** Something was taken away, so there may be nothing left to wake for. */
+  #mayRest = false;
   #isAdoptionCut = false;
   readonly #forgetters: (() => void)[] = [];
 
@@ -80,11 +85,23 @@ export class Core {
     this.letters = new DeadLetterStore(sql);
     this.outbox = new OutboxStore(sql);
     this.meta = new MetaStore(sql);
+    this.#tables = new Tables(ctx.storage, className, (before) => {
+      this.meta.forget();
+      // An alarm from before the class had a mailbox stays the user's own.
+      if (before === 0 && this.alarmToAdopt !== undefined) {
+        this.meta.set("alarm", { time: this.alarmToAdopt, retry: 0 });
+      }
+    });
     this.events = new Events(ctx.id, () => this.#listener());
     this.wake = new Wake(
       realAlarm(ctx.storage),
       () => this.head(),
       (alarm, head) => this.#onHeal(alarm, head),
+      () => {
+        const advice = "add: alarm(info) { return this.mailbox.wake(info); }";
+        const flaw = `${className} has no alarm(), so nothing that waits in its mailbox would ever be delivered`;
+        this.#tables.refuse(new NoAlarmError(`${flaw}; ${advice}`));
+      },
     );
   }
 
@@ -126,50 +143,21 @@ export class Core {
 
   /** Whether the object has a mailbox on disk, of whatever version. */
   exists(): boolean {
-    return this.#version() > 0;
+    return this.#tables.exist();
   }
 
   /** Whether the object has a mailbox on disk whose rows this code can read: not one that a newer version has written. */
   isReadable(): boolean {
-    const version = this.#version();
-    return version > 0 && version <= SCHEMA_VERSION;
+    return this.#tables.areReadable();
   }
 
   /**
    * Makes sure of the tables, at the first verb or wake and after all storage was deleted.
    *
-   * @throws {NewerSchemaError}
+   * @throws {NewerSchemaError} {@link NotSqliteError} {@link NoAlarmError}
    */
   ready(): void {
-    if (this.#isReady) return;
-    const version = this.#version();
-    if (version > SCHEMA_VERSION) {
-      throw new NewerSchemaError(
-        `The object's mailbox has schema version ${version}, and this code knows ${SCHEMA_VERSION}; deploy a version of durable-mailbox at least as new as the one that wrote it.`,
-      );
-    }
-    if (version === 0) this.#bringUp(version);
-  }
-
-  /** The version on disk, 0 for none. An older one is brought up to this code's, whoever asks: its rows are a mailbox. */
-  #version(): number {
-    if (this.#isReady) return SCHEMA_VERSION;
-    const version = schemaVersion(this.storage.sql);
-    if (version === 0 || version > SCHEMA_VERSION) return version;
-    this.#bringUp(version);
-    return SCHEMA_VERSION;
-  }
-
-  #bringUp(version: number): void {
-    if (version < SCHEMA_VERSION) {
-      migrate(this.storage, version);
-      this.meta.forget();
-    }
-    // An alarm from before the class had a mailbox stays the user's own.
-    if (version === 0 && this.alarmToAdopt !== undefined) {
-      this.meta.set("alarm", { time: this.alarmToAdopt, retry: 0 });
-    }
-    this.#isReady = true;
+    this.#tables.ready();
   }
 
   /** Finds an alarm that was there before the mailbox was; it is kept when the tables are made. */
@@ -210,7 +198,7 @@ export class Core {
 
   /** What was written since some moment may be gone: nothing in memory is believed any more. */
   rolledBack(): void {
-    this.#isReady = false;
+    this.#tables.forget();
     this.meta.forget();
     this.envelopes.forget();
     this.recurrences.forget();
@@ -232,7 +220,7 @@ export class Core {
    */
   undone(generation: number): void {
     this.rolledBack();
-    this.#isReady = true;
+    this.#tables.stayed();
     this.generation = generation;
   }
 
@@ -256,7 +244,7 @@ export class Core {
     try {
       return act();
     } catch (error) {
-      if (error instanceof MailboxError || schemaVersion(this.storage.sql) > 0) throw error;
+      if (error instanceof MailboxError || schemaVersion(this.storage, this.className) > 0) throw error;
       this.wiped();
       this.ready();
       return act();
@@ -287,6 +275,7 @@ export class Core {
   /** A row was taken away or moved by something else than its own outcome. */
   changed(removed: number): void {
     this.generation += 1;
+    this.#mayRest = true;
     this.removed(removed);
   }
 
@@ -366,6 +355,8 @@ export class Core {
       () => {
         this.#isFlushPlanned = false;
         this.events.flush();
+        if (this.#mayRest && this.isReadable()) this.wake.rest();
+        this.#mayRest = false;
       },
       // Nothing was committed, and the object is being reset.
       () => {},
@@ -386,14 +377,16 @@ export class Core {
   }
 }
 
+/** Where there is no SQL, some runtimes throw for the member, and others for each statement: here it is each statement. */
 function sqlOf(storage: DurableObjectStorage): SqlStorage {
   try {
-    // The getter throws where there is no SQL.
     return storage.sql;
   } catch (cause) {
-    throw new NotSqliteError(
-      "The class of this Durable Object is not SQLite-backed, and a mailbox needs SQL; declare the class in new_sqlite_classes of its migration (a class that already has key-value storage cannot be changed: make a new one).",
-      { cause },
-    );
+    const none: object = {};
+    return new Proxy(none as SqlStorage, {
+      get: () => {
+        throw cause;
+      },
+    });
   }
 }

@@ -5,7 +5,7 @@
 // and then died would be re-run for ever, uncounted. And a drain ends with one alarm that is later
 // than the one that fired, because the platform drops `setAlarm(now)` inside `alarm()`.
 
-import { now as clockNow } from "../time/clock.ts";
+import { after, now as clockNow } from "../time/clock.ts";
 
 /** The storage's own methods, captured before the host's overrides take their names. */
 export interface RealAlarm {
@@ -25,8 +25,21 @@ export function realAlarm(storage: DurableObjectStorage): RealAlarm {
 /** Nothing is to be done. */
 export const NEVER: number = Number.POSITIVE_INFINITY;
 
-/** An alarm so long past its time was lost: abandoned by the platform, or stuck. */
-const STALE_MS = 1_000;
+/**
+ * An alarm that is past and has not run may be late: the platform takes up to a minute. To set it again before would put
+ * it behind all others, over and over for as long as somebody looks. Each time in vain, the wait is twice as long.
+ */
+const LATE_MS = 60_000;
+const LATE_MAX_MS = 60 * 60 * 1000;
+
+/** Where something is due and no alarm is set, it may be that it is just being delivered. */
+const DELIVERY_MS = 1_000;
+
+/** So much later is it looked at again, so that it is not yet right by a hair. */
+const LOOK_SLACK_MS = 100;
+
+/** How often a verb asks the platform what is set. */
+const ASK_EVERY_MS = 10_000;
 
 /** The time after which a leased run that died is looked at again. */
 const GUARD_MS = 2_000;
@@ -38,8 +51,19 @@ export class Wake {
   readonly #alarm: RealAlarm;
   readonly #head: () => number;
   readonly #onHeal: (alarm: number | null, head: number) => void;
+  readonly #onRefused: () => void;
   /** What is known to be armed; a hint. Undefined after a rollback: the next arming asks the rows. */
   #armed: number | undefined;
+  /** Grows with everything that makes an answer of the platform old. */
+  #version = 0;
+  /** The platform is being told. */
+  #arming: Promise<void> | undefined;
+  /** No wake before it, though something is due: it cannot be done. */
+  #notBefore = 0;
+  #patienceMs = LATE_MS;
+  #askedAt: number = clockNow();
+  /** Stops the timer of the next look, if one runs. */
+  #stopLooking: (() => void) | undefined;
   #draining = false;
   #guardAt: number | undefined;
   #poke: (() => void) | undefined;
@@ -47,15 +71,27 @@ export class Wake {
   /**
    * @param head the earliest moment at which anything is to be done, from the rows; NEVER for nothing
    * @param onHeal told before an alarm that was wrong is set right
+   * @param onRefused told when the platform sets none, because the class has no `alarm()`
    */
-  constructor(alarm: RealAlarm, head: () => number, onHeal: (alarm: number | null, head: number) => void) {
+  constructor(
+    alarm: RealAlarm,
+    head: () => number,
+    onHeal: (alarm: number | null, head: number) => void,
+    onRefused: () => void,
+  ) {
     this.#alarm = alarm;
     this.#head = head;
     this.#onHeal = onHeal;
+    this.#onRefused = onRefused;
   }
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  /** Resolves when the platform has answered what it was told last. Undefined when nothing is under way. */
+  get arming(): Promise<void> | undefined {
+    return this.#arming;
   }
 
   /** Something is to be done at `at`. In the same tick as its row, so that row and alarm are one commit. */
@@ -67,14 +103,23 @@ export class Wake {
     // What is overdue is woken for now: it is not earlier than an alarm that is set for now already.
     const wakeAt = Math.max(at, now);
     if (this.#armed === undefined) this.derive();
-    else if (this.#armed < now - STALE_MS) this.#heal(this.#armed);
     else if (wakeAt < this.#armed) this.#set(wakeAt);
+    else this.look(now);
   }
 
-  /** Looks whether what is known to be armed should have run by now. Costs nothing when all is well. */
-  look(): void {
+  /**
+   * Looks whether what is known to be armed should have run long ago, and asks the platform now and then what is set.
+   * Costs nothing when it was asked of late.
+   */
+  look(now: number = clockNow()): void {
     if (this.#draining || this.#armed === undefined) return;
-    if (this.#armed < clockNow() - STALE_MS) this.#heal(this.#armed);
+    if (this.#armed < now - this.#patienceMs) this.#heal(this.#armed);
+    else if (now >= this.#askedAt + ASK_EVERY_MS) {
+      // One that is later by less than the platform may be is no matter for an object that lives.
+      this.check(Math.max(this.#notBefore, now + LATE_MS)).catch(() => {
+        // The object is being reset; its next instance looks again.
+      });
+    }
   }
 
   /** Sets the alarm by the rows, without asking what is armed. */
@@ -85,27 +130,42 @@ export class Wake {
     else this.#armed = NEVER;
   }
 
+  /** Rows were taken away, and that is committed: nobody is woken for nothing. */
+  rest(): void {
+    if (this.#draining || this.#armed === undefined || this.#armed === NEVER || this.#head() !== NEVER)
+      return;
+    this.#knows(NEVER);
+    void this.#alarm.delete();
+  }
+
   /**
-   * Compares what the platform has armed with the rows, and writes only if it is wrong. An alarm of
-   * the recent past is left alone: it may be the one for which this instance was just started.
+   * Compares what the platform has armed with the rows, and writes only if it is wrong. An alarm of the past is left
+   * alone for a while, and so is one that is not there for the present: it may be the one for which this instance was
+   * just started. Then it is looked at again, unless a drain begins before.
    *
-   * @returns whether to look again, because the alarm is past and has not run yet
+   * @param notBefore a wake up to then is right, though something is due before
    */
-  async check(): Promise<boolean> {
-    if (this.#draining) return false;
+  async check(notBefore = 0): Promise<void> {
+    if (this.#draining) return;
+    this.#askedAt = clockNow();
+    const version = this.#version;
     const alarm = await this.#alarm.get();
-    if (this.#draining) return false;
+    if (this.#draining || version !== this.#version) return;
     this.#armed = alarm ?? NEVER;
     const head = this.#head();
-    if (head === NEVER) return false;
+    if (head === NEVER) return;
     const now = clockNow();
-    if (alarm !== null && alarm < now) {
-      if (alarm >= now - STALE_MS) return true;
-      this.#heal(alarm);
-    } else if (alarm === null || Math.max(head, now + 1) < alarm) {
+    if (alarm === null) {
+      const isLost = head > now || head < now - DELIVERY_MS;
+      if (isLost) this.#heal(null);
+      else this.#lookAgain(DELIVERY_MS);
+    } else if (alarm < now) {
+      const wrongAt = alarm + this.#patienceMs;
+      if (wrongAt < now) this.#heal(alarm);
+      else this.#lookAgain(wrongAt - now);
+    } else if (alarm > Math.max(head, now + 1, notBefore)) {
       this.#heal(alarm);
     }
-    return false;
   }
 
   /** What the platform has armed, before the mailbox has armed anything. */
@@ -120,13 +180,16 @@ export class Wake {
 
   /** A rollback may have taken an alarm with it. */
   forget(): void {
-    this.#armed = undefined;
+    this.#knows(undefined);
   }
 
   /** A drain begins: the alarm that fired is spent. */
   begin(): void {
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
     this.#draining = true;
-    this.#armed = NEVER;
+    this.#knows(NEVER);
+    this.#patienceMs = LATE_MS;
     this.#guardAt = undefined;
   }
 
@@ -159,12 +222,13 @@ export class Wake {
   end(scheduledTime: number, earliest = 0, head: number = this.#head()): void {
     this.#draining = false;
     this.#poke = undefined;
+    this.#notBefore = earliest;
     if (head !== NEVER) {
       this.#set(Math.max(head, scheduledTime + 1, clockNow() + 1, earliest));
     } else {
       // The alarm that fired is deleted by the platform; only a guard is still there.
       if (this.#guardAt !== undefined) void this.#alarm.delete();
-      this.#armed = NEVER;
+      this.#knows(NEVER);
     }
     this.#guardAt = undefined;
   }
@@ -173,23 +237,48 @@ export class Wake {
   fail(): void {
     this.#draining = false;
     this.#poke = undefined;
-    this.#armed = undefined;
+    this.#knows(undefined);
     this.#guardAt = undefined;
   }
 
   #heal(alarm: number | null): void {
     const head = this.#head();
     if (head === NEVER) {
-      this.#armed = NEVER;
+      this.#knows(NEVER);
       return;
     }
+    this.#patienceMs = Math.min(LATE_MAX_MS, this.#patienceMs * 2);
     this.#onHeal(alarm === NEVER ? null : alarm, head);
     // One later than now: the platform takes a value that it already has for no change at all.
     this.#set(Math.max(head, clockNow() + 1));
   }
 
+  /** A drain that begins stops it: no timer is left that would keep the object awake, and be billed. */
+  #lookAgain(ms: number): void {
+    this.#stopLooking ??= after(ms + LOOK_SLACK_MS, () => {
+      this.#stopLooking = undefined;
+      this.check(this.#notBefore).catch(() => {
+        // The object is being reset; its next instance looks again.
+      });
+    });
+  }
+
   #set(at: number): void {
-    this.#armed = at;
-    void this.#alarm.set(at);
+    this.#knows(at);
+    const arming = this.#alarm
+      .set(at)
+      .catch((error: unknown) => {
+        // The moment is right, so it is the class. Anything else is of storage, and the object is being reset.
+        if (error instanceof TypeError) this.#onRefused();
+      })
+      .then(() => {
+        if (this.#arming === arming) this.#arming = undefined;
+      });
+    this.#arming = arming;
+  }
+
+  #knows(armed: number | undefined): void {
+    this.#armed = armed;
+    this.#version += 1;
   }
 }

@@ -2,6 +2,7 @@
 // sleep for a year and wake under any later version. What each column costs is in ARCHITECTURE.md.
 
 import { nanoid } from "nanoid";
+import { NotSqliteError } from "../errors.ts";
 
 /** What the schema needs to know of the storage: the SQL interface and nothing else. */
 export type Sql = SqlStorage;
@@ -118,8 +119,24 @@ const MIGRATIONS: readonly string[] = [VERSION_1, VERSION_2];
 /** The version of this code. An object that a newer one has written to is refused, not guessed at. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
-/** The schema version on disk: 0 when the object has no mailbox yet, or had all its storage deleted. */
-export function schemaVersion(sql: Sql): number {
+/**
+ * The schema version on disk: 0 when the object has no mailbox yet, or had all its storage deleted.
+ *
+ * @throws {NotSqliteError} when the class has no SQL
+ */
+export function schemaVersion(storage: DurableObjectStorage, className: string): number {
+  try {
+    return versionOnDisk(storage.sql);
+  } catch (cause) {
+    if (hasSql(storage)) throw cause;
+    throw new NotSqliteError(
+      `${className} is not SQLite-backed, and a mailbox needs SQL; declare the class in new_sqlite_classes of its migration (a class that already has key-value storage cannot be changed: make a new one).`,
+      { cause },
+    );
+  }
+}
+
+function versionOnDisk(sql: Sql): number {
   const exists = sql
     .exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_mailbox_schema'")
     .toArray();
@@ -128,6 +145,15 @@ export function schemaVersion(sql: Sql): number {
     .exec<{ version: number }>("SELECT MAX(version) AS version FROM _mailbox_schema")
     .toArray();
   return row?.version ?? 0;
+}
+
+/** Whether the class has SQL: where it has none the members throw, in some runtimes the first of them, in others the last. */
+function hasSql(storage: DurableObjectStorage): boolean {
+  try {
+    return storage.sql.databaseSize >= 0;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -24,16 +24,23 @@ const MESSAGES_A_CALL = 10_000;
 
 /** Answers one call of `mailboxCall`. Refusals are answers; only the platform's errors are thrown. */
 export function answerCall(engine: Engine, text: unknown): Promise<string> {
-  return answering(() => {
-    const call = parseCall(text);
-    if (call.verb === "accept")
-      return engine.group.run(() => written(engine, () => acceptCalled(engine, call.messages)));
-    if (call.verb === "deliver")
-      return engine.group.run(() => written(engine, () => takeBatch(engine.core, call.batch)));
-    engine.core.begin();
-    if (typeof call.args !== "string") throw new UnsupportedCallError(`${call.verb} has no arguments.`);
-    return answerVerb(engine, call, call.args);
+  return answering(async () => {
+    const value = await answer(engine, parseCall(text));
+    // A host without an alarm() accepts, and is told only now that it never will be woken.
+    const { arming } = engine.core.wake;
+    if (arming !== undefined) await arming.then(() => engine.core.ready());
+    return value;
   });
+}
+
+function answer(engine: Engine, call: UncheckedCall): unknown {
+  if (call.verb === "accept")
+    return engine.group.run(() => written(engine, () => acceptCalled(engine, call.messages)));
+  if (call.verb === "deliver")
+    return engine.group.run(() => written(engine, () => takeBatch(engine.core, call.batch)));
+  engine.core.begin();
+  if (typeof call.args !== "string") throw new UnsupportedCallError(`${call.verb} has no arguments.`);
+  return answerVerb(engine, call, call.args);
 }
 
 /** Others may have waited for the same commit, and deleted all storage meanwhile. */

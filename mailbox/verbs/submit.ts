@@ -4,11 +4,11 @@
 import { accept, acceptAll, holderOf } from "../lifecycle/accept.ts";
 import { addressOf } from "../outbox/address.ts";
 import type { Attempt } from "../host/attempt.ts";
-import { after, now as clockNow } from "../time/clock.ts";
+import { now as clockNow } from "../time/clock.ts";
 import { decodePayload } from "../payload/codec.ts";
 import { Core } from "../host/context.ts";
 import { Deliverer } from "../delivery/deliver.ts";
-import { Drain } from "../delivery/drain.ts";
+import { Drain, PUT_OFF_MAX_MS } from "../delivery/drain.ts";
 import type { Accepting, From } from "../message/envelope.ts";
 import {
   InvalidOptionError,
@@ -30,8 +30,6 @@ import { outgoing, type SendOptions } from "../message/send-options.ts";
 import { Relay } from "../outbox/relay.ts";
 import type { Outgoing, SendBuffer } from "../host/send-buffer.ts";
 import type { ReadOptions } from "../host/settings.ts";
-
-const LOOK_AGAIN_MS = 1_100;
 
 export class Engine {
   readonly core: Core;
@@ -203,20 +201,11 @@ export class Engine {
     core.constructed();
     if (!core.exists()) return;
     // A class that is wrong may have put something of its own in the place of the alarm: reading it puts that right.
-    void core.soundConfig;
+    const isSound = core.soundConfig !== undefined;
     if (!core.isReadable()) return;
-    if (await core.wake.check()) this.#lookAgain();
+    await core.wake.check(isSound ? 0 : clockNow() + PUT_OFF_MAX_MS);
     // Whatever it was woken for, a wake is what releases them.
     if (core.hasReleasable()) core.wake.arm(clockNow());
-  }
-
-  /** The alarm may be the one that this instance was started for. If it does not run, it was lost. */
-  #lookAgain(): void {
-    after(LOOK_AGAIN_MS, () => {
-      this.core.wake.check().catch(() => {
-        // The object is being reset; its next instance looks again.
-      });
-    });
   }
 }
 

@@ -119,9 +119,10 @@ describe("G12 An object that an older version has left", () => {
 
   it("gets back a lost alarm when it wakes for any reason", async () => {
     const box = await fromVersion1({ receive: everything }, { hasLostAlarm: true });
+    moveClock(2_000);
     await box.inside(() => {});
-    // Its outbox has something for now.
-    expect(await realAlarm(box)).toBe(VERSION_1_LEFT_AT + 1);
+    // Its outbox has had something to do since then.
+    expect(await realAlarm(box)).toBe(VERSION_1_LEFT_AT + 2_001);
     expect(box.eventsOf("healed")).toMatchObject([{ alarm: null, head: VERSION_1_LEFT_AT }]);
   });
 });

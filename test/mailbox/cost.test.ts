@@ -205,6 +205,8 @@ describe("What a recurrence costs", () => {
     );
     expect(rows(inside)).toEqual({ read: 1, written: 0, setAlarm: 0 });
     moveClock(DAY);
+    // After so long it is looked once whether the alarm is still the right one.
+    expect(rows(await costOf(declare))).toEqual({ read: 2, written: 0, setAlarm: 0 });
     expect(rows(await costOf(declare))).toEqual({ read: 1, written: 0, setAlarm: 0 });
   });
 });

@@ -8,6 +8,7 @@ import type { Room } from "./room.ts";
 import type { ScriptedActor } from "./scripted.ts";
 import type { TaskNamespaces } from "./tasks.ts";
 import type { Plain, Unmakeable } from "./plain.ts";
+import type { KeyValueActor, NoAlarm } from "./unfit.ts";
 import type { Unnamed } from "./unnamed.ts";
 
 export { Cart, Digest, Endpoint, Mailer, Trial } from "../../examples/worker.ts";
@@ -26,6 +27,7 @@ export {
   TwiceTasks,
 } from "./tasks.ts";
 export { Plain, Unmakeable } from "./plain.ts";
+export { KeyValueActor, NoAlarm } from "./unfit.ts";
 export { Unnamed } from "./unnamed.ts";
 
 // What `env` of "cloudflare:workers" holds in the tests: the same as in test/wrangler.toml.
@@ -49,6 +51,8 @@ declare global {
       readonly AlarmField: DurableObjectNamespace<AlarmField>;
       readonly PLAIN: DurableObjectNamespace<Plain>;
       readonly UNMAKEABLE: DurableObjectNamespace<Unmakeable>;
+      readonly NoAlarm: DurableObjectNamespace<NoAlarm>;
+      readonly KeyValueActor: DurableObjectNamespace<KeyValueActor>;
       readonly UNNAMED: DurableObjectNamespace<InstanceType<typeof Unnamed>>;
       /** How the model test runs, from the shell's variables. */
       readonly MODEL: Readonly<Partial<Record<`MODEL_${"RUNS" | "SEED" | "PATH" | "REPLAY"}`, string>>>;

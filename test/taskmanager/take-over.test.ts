@@ -186,7 +186,7 @@ describe("tasks of do-taskmanager", () => {
           return tasks.mailbox.sendLater(...args);
         },
       } as unknown as typeof tasks.mailbox;
-      expect(() => takeOver(storage, failing)).toThrow("the disk is full");
+      expect(() => takeOver(storage, failing, "ModernTasks")).toThrow("the disk is full");
       expect([...(await storage.list()).entries()]).toEqual(before);
       expect(tasks.mailbox.stats().pending).toBe(0);
       expect(await storage.getAlarm()).toBeNull();
