@@ -96,7 +96,7 @@ export function isAsyncFunction(value: (...args: never[]) => unknown): boolean {
 export function parseReceive(receive: unknown): ReadonlyMap<string, Handler> {
   if (typeof receive !== "object" || receive === null) {
     throw new InvalidReceiveError(
-      `receive is ${receive === undefined ? "missing" : `a ${typeof receive}`}; expected an object with one handler for each type of the message map.`,
+      `receive is ${receive === undefined ? "missing" : quote(receive)}; expected an object with one handler for each type of the message map.`,
     );
   }
   return new Map(Object.entries(receive).map(([type, value]) => [typeOf(type), parseHandler(type, value)]));

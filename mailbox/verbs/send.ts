@@ -3,6 +3,7 @@
 
 import type { Accepting } from "../message/envelope.ts";
 import { InvalidOptionError } from "../errors.ts";
+import { quote } from "../input.ts";
 import { outgoingEvery, type RecurrenceOptions } from "../message/recurrence-options.ts";
 import { outgoing, outgoingEntry, type SendOptions } from "../message/send-options.ts";
 import type { Answer, Mode, Sends } from "./verbs.ts";
@@ -33,7 +34,7 @@ export function makeSends<M extends object, A extends Mode>({ one, many }: Way<A
 function entriesOf(entries: unknown): readonly Accepting[] {
   if (!Array.isArray(entries) || entries.length > ENTRIES_LIMIT) {
     throw new InvalidOptionError(
-      `sendAll was given ${Array.isArray(entries) ? `${entries.length} entries` : `a ${typeof entries}`}; expected an array of at most ${ENTRIES_LIMIT}.`,
+      `sendAll was given ${Array.isArray(entries) ? `${entries.length} entries` : quote(entries)}; expected an array of at most ${ENTRIES_LIMIT}.`,
     );
   }
   return entries.map((entry, index) => outgoingEntry(entry, index));

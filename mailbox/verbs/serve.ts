@@ -120,7 +120,7 @@ function verbs(engine: Engine, verb: string, first: unknown, second: unknown): u
       return statsOf(core);
     default:
       throw new UnsupportedVersionError(
-        `mailboxCall knows no verb ${JSON.stringify(verb)}; deploy the receiving Worker.`,
+        `mailboxCall knows no verb ${quote(verb)}; deploy the receiving Worker.`,
       );
   }
 }

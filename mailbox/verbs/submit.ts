@@ -18,6 +18,7 @@ import {
   RefusedInTransactionError,
   UnknownTypeError,
 } from "../errors.ts";
+import { quote } from "../input.ts";
 import { ruleOf } from "../lifecycle/recurrence.ts";
 import { currentAttempt } from "../host/attempt-scope.ts";
 import { GroupCommit } from "../host/group-commit.ts";
@@ -164,7 +165,7 @@ export class Engine {
     if (handler === undefined) {
       const known = [...this.core.config.handlers.keys()].slice(0, 20).join(", ");
       throw new UnknownTypeError(
-        `${this.core.className} has no handler for the type ${JSON.stringify(message.type)}; it receives ${known}.`,
+        `${this.core.className} has no handler for the type ${quote(message.type)}; it receives ${known}.`,
       );
     }
     if (handler.schema !== undefined) applySchema(handler.schema, message.type, readPayload(message));
@@ -223,7 +224,7 @@ function readPayload({ type, payload }: Accepting): unknown {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InvalidPayloadError(
-      `The text of the payload of ${JSON.stringify(type)} cannot be read: ${reason.slice(0, 200)}. Send it by a ref, which encodes it.`,
+      `The text of the payload of ${quote(type)} cannot be read: ${reason.slice(0, 200)}. Send it by a ref, which encodes it.`,
       { cause },
     );
   }
