@@ -19,9 +19,9 @@ import { type Moment, parseMoment } from "../time/duration.ts";
 
 /** How a letter goes back. */
 export interface RedriveOptions<P = unknown> {
-  /** Another payload than the one that died. Checked like that of a send. */
+  /** Another payload than the one that died, checked like that of a send. @default that of the letter, also for `undefined` */
   readonly payload?: P;
-  /** When it is due. @default now */
+  /** When it is due. @default now, or its own time where that is still to come */
   readonly at?: Moment;
 }
 
@@ -40,7 +40,8 @@ const PAGE_BYTES = 1024 * 1024;
 export function repairOf(options: RedriveOptions): Repair {
   checkNames(options, REDRIVE_NAMES, "the options");
   return {
-    ...("payload" in options ? { text: encodePayload(options.payload) } : {}),
+    // What is undefined, as a look-up that found nothing, must not wipe out the payload that is there.
+    ...(options.payload === undefined ? {} : { text: encodePayload(options.payload) }),
     ...(options.at === undefined ? {} : { at: parseMoment(options.at, "at", clockNow()) }),
   };
 }
@@ -54,7 +55,7 @@ export function redrive(core: Core, outbox: Outbox, id: string, repair: Repair):
   if (letter.target === null) checkReadable(core, letter, payload);
   if (repair.text !== undefined) checkSize(core.config, payload);
   if (letter.target !== null) outbox.checkRoom(letter.target, 1);
-  core.commit(() => putBack(core, outbox, letter, payload, repair.at ?? clockNow()));
+  core.commit(() => putBack(core, outbox, letter, payload, repair.at ?? Math.max(clockNow(), letter.due)));
   return true;
 }
 

@@ -122,6 +122,24 @@ describe("G8 a receiver that cannot take everything", () => {
     expect(to.eventsOf("delivered")).toMatchObject([{ id }]);
   });
 
+  it("comes no earlier for having been given up: redriven, it keeps the time that it was sent for", async () => {
+    let isBroken = true;
+    const to = actor({
+      receive: { note: () => {} },
+      onCall: (call, next) =>
+        isBroken && batchOf(call) !== undefined ? Promise.reject(new Error("broken for a while")) : next(),
+    });
+    const from = actor({ receive: {}, settings: { outbox: { maxAge: 500 } } });
+    const id = await from.inside((self) => self.other(to.name).sendIn("30 days", "note", "trial ends"));
+    await until(async () => (await from.ref.stats()).deadLetters === 1);
+    const dueAt = (await from.ref.deadLetter(id))?.dueAt;
+    isBroken = false;
+    expect(await from.ref.redriveAll({ reason: "undeliverable" })).toBe(1);
+    await quiet(from);
+    expect((await to.ref.pending()).items).toMatchObject([{ id, dueAt }]);
+    await to.ref.cancel(id);
+  });
+
   it("has a letter for each recurrence that it was not given, whoever else was not given it either", async () => {
     const boxes = ["a", "b"].map(() =>
       actor({ receive: { tick: () => {} }, settings: { minInterval: "1 hour" } }),

@@ -163,6 +163,19 @@ describe("G9 Dead letters keep everything", () => {
     expect(await box.ref.redrive(id), "there is no letter any more").toBe(false);
   });
 
+  it("goes back with its own payload when another is undefined", async () => {
+    stopClock();
+    const { script, seen, repair } = repairable();
+    const box = actor(script);
+    const id = await box.ref.send("note", "kept");
+    await exhaust(box);
+    repair();
+    const fixes: Readonly<Record<string, unknown>> = {};
+    expect(await box.ref.redrive(id, { payload: fixes[id] })).toBe(true);
+    await exhaust(box);
+    expect(seen).toMatchObject([{ payload: "kept" }, { payload: "kept" }]);
+  });
+
   it("goes back with another payload, or at another time", async () => {
     const now = stopClock();
     const { script, seen, repair } = repairable();
