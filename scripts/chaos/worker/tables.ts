@@ -6,7 +6,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS done (id TEXT, n TEXT, kind TEXT, attempt INTEGER, at INTEGER);
   CREATE TABLE IF NOT EXISTS counted (value INTEGER);
   INSERT INTO counted SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM counted);
-  CREATE TABLE IF NOT EXISTS sent (n TEXT PRIMARY KEY, id TEXT);
+  CREATE TABLE IF NOT EXISTS sent (n TEXT, id TEXT);
+  CREATE INDEX IF NOT EXISTS sent_n ON sent (n);
   CREATE TABLE IF NOT EXISTS deferrals (id TEXT PRIMARY KEY, count INTEGER);
   CREATE TABLE IF NOT EXISTS cancels (id TEXT, target INTEGER, answer INTEGER, askedAt INTEGER, at INTEGER);
   CREATE TABLE IF NOT EXISTS lines (target INTEGER PRIMARY KEY, seq INTEGER);
@@ -36,12 +37,15 @@ export class Tables {
     this.#sql.exec("UPDATE counted SET value = value + 1");
   }
 
+  /** More than one row of a number is no fault: a message that its ref has sent twice is handled twice. */
   sent(n: string, id: string): void {
     this.#sql.exec("INSERT INTO sent (n, id) VALUES (?, ?)", n, id);
   }
 
   sentId(n: string): string | undefined {
-    return this.#sql.exec<{ id: string }>("SELECT id FROM sent WHERE n = ?", n).toArray()[0]?.id;
+    return this.#sql
+      .exec<{ id: string }>("SELECT id FROM sent WHERE n = ? ORDER BY rowid DESC LIMIT 1", n)
+      .toArray()[0]?.id;
   }
 
   /** Counts one more deferral of a message; how many it has had. */
