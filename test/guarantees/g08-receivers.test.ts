@@ -180,7 +180,7 @@ describe("G8 a receiver that cannot take everything", () => {
     }
     await quiet(from);
     const { items } = await from.ref.deadLetters();
-    expect(items.map(({ payload }) => payload).toSorted()).toEqual(names);
+    expect(items.map(({ payload }) => payload).toSorted()).toEqual(names.toSorted());
     for (const { id } of items) expect(await from.ref.purge(id)).toBe(true);
   });
 
