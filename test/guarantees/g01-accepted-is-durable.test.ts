@@ -126,7 +126,7 @@ describe("G1 Accepted is durable", () => {
   it("delivers to the new code after a deploy", async () => {
     const { box } = noter();
     const byNewCode: unknown[] = [];
-    await box.ref.sendIn(400, "note", "kept");
+    await box.ref.sendIn(1_500, "note", "kept");
     box.deploy({ receive: { note: (payload) => void byNewCode.push(payload) } });
     await box.evict();
     await until(() => byNewCode.length > 0);

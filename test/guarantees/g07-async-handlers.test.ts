@@ -358,16 +358,22 @@ describe("G7 Sends and ack of an async handler commit together", () => {
 
     it("does not touch the next attempt, whose sends commit", async () => {
       let runs = 0;
+      let refused = 0;
       const box = actor((self) => ({
         receive: {
           work: {
-            timeout: 50,
+            timeout: 1_000,
             backoff: 1,
             handle: async () => {
               runs += 1;
               const run = runs;
-              await scheduler.wait(run === 1 ? 120 : 100 - 60);
-              self.sendIn("1 day", "note", run);
+              // The first goes on only when the second runs, and that one ends only then.
+              while (run === 1 ? runs === 1 : refused === 0) await scheduler.wait(1);
+              try {
+                self.sendIn("1 day", "note", run);
+              } catch (error) {
+                if (error instanceof AttemptEndedError) refused = run;
+              }
               await scheduler.wait(1);
             },
           },
@@ -376,6 +382,7 @@ describe("G7 Sends and ack of an async handler commit together", () => {
       }));
       await box.ref.send("work", undefined);
       await until(() => box.eventsOf("delivered").length === 1);
+      expect(refused).toBe(1);
       expect((await box.ref.pending()).items).toMatchObject([{ payload: runs }]);
     });
   });

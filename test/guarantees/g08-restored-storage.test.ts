@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { batchOf, quiet } from "../support/batches.ts";
+import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
 import { actor, type Scripted, type ScriptedActor, until } from "../support/scripted.ts";
 
 type Rows = Record<string, SqlStorageValue>[];
@@ -235,14 +236,17 @@ describe("G8 a receiver that says fork, again and again,", () => {
 });
 
 describe("G8 what two objects remember of each other", () => {
+  startClockAfterEach();
+
   it("is forgotten when nothing more can come of it, without being taken for a loss", async () => {
     const to = listener();
     const from = actor({ receive: {}, settings: { outbox: { maxAge: 100 } } });
+    stopClock();
     await sendEach(from, to, [1, 2]);
-    await scheduler.wait(250);
+    moveClock(250);
     await sendEach(from, to, [3]);
     expect(to.box.eventsOf("outboxGap")).toEqual([]);
-    await scheduler.wait(250);
+    moveClock(250);
     const senders = (): Promise<number> =>
       to.box.inside(
         ({ realStorage: { sql } }) =>

@@ -163,7 +163,7 @@ describe("G12 A deploy whose class is wrong", () => {
     const noted: unknown[] = [];
     const told: unknown[] = [];
     const box = actor({ receive: { note: (payload) => void noted.push(payload) } });
-    await box.ref.sendIn(200, "note", "kept");
+    await box.ref.sendIn(1_500, "note", "kept");
     box.deploy({
       receive: { note: "none" as never },
       settings: { onEvent: (event) => void told.push(event) },

@@ -30,7 +30,7 @@ describe("G14 an alarm that was set before the class became an actor", () => {
 
   it("runs at its time, when nothing else happened", async () => {
     const ran: AlarmInvocationInfo[] = [];
-    const at = Date.now() + 300;
+    const at = Date.now() + 1_500;
     await withPast(at, { receive: {}, alarm: (info) => ran.push(info) });
     await until(() => ran.length > 0, "the alarm");
     expect(ran).toEqual([{ isRetry: false, retryCount: 0, scheduledTime: at }]);
@@ -38,7 +38,7 @@ describe("G14 an alarm that was set before the class became an actor", () => {
 
   it("runs at its time beside messages, which make the tables", async () => {
     const order: string[] = [];
-    const at = Date.now() + 400;
+    const at = Date.now() + 1_500;
     const one = await withPast(at, {
       receive: { note: () => order.push("note") },
       alarm: ({ scheduledTime }) => order.push(`alarm ${scheduledTime - at}`),
@@ -50,7 +50,7 @@ describe("G14 an alarm that was set before the class became an actor", () => {
 
   it("survives a send of the constructor", async () => {
     const ran: number[] = [];
-    const at = Date.now() + 400;
+    const at = Date.now() + 1_500;
     const one = await withPast(at, {
       receive: { note: () => {} },
       alarm: ({ scheduledTime }) => ran.push(scheduledTime),
@@ -126,7 +126,7 @@ describe("G14 an alarm that was set before the class became an actor", () => {
 
   it.each(["in the constructor", "in a request"])("is gone for good once deleted, %s", async (where) => {
     let ran = 0;
-    const at = Date.now() + 300;
+    const at = Date.now() + 1_500;
     const one = await withPast(at, {
       receive: { note: () => {} },
       alarm: () => (ran += 1),
@@ -145,7 +145,7 @@ describe("G14 an alarm that was set before the class became an actor", () => {
 
   it("is still there when its deletion was rolled back", async () => {
     let ran = 0;
-    const one = await withPast(Date.now() + 300, { receive: {}, alarm: () => (ran += 1) });
+    const one = await withPast(Date.now() + 1_500, { receive: {}, alarm: () => (ran += 1) });
     await one.inside((_, { storage }) => {
       expect(() =>
         storage.transactionSync(() => {

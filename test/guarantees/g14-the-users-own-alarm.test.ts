@@ -3,8 +3,10 @@
 // -adoption, -storage and -survives.
 
 import { describe, expect, it } from "vitest";
-import { startClockAfterEach, stopClockAhead } from "../support/clock.ts";
+import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import { actor, until } from "../support/scripted.ts";
+
+startClockAfterEach();
 
 describe("G14 the user's own alarm is as the platform documents it", () => {
   it("runs at its time, with what the platform tells of it", async () => {
@@ -25,18 +27,23 @@ describe("G14 the user's own alarm is as the platform documents it", () => {
   });
 
   it("takes a Date, answers what is set, and a later setAlarm overrides an earlier one", async () => {
+    const now = stopClockAhead();
+    const [first, second] = [now + 1_000, now + 2_000];
     const ran: number[] = [];
     const one = actor({ receive: {}, alarm: (info) => ran.push(info.scheduledTime) });
-    const second = await one.inside(async (_, { storage }) => {
-      const [first, last] = [Date.now() + 1_000, Date.now() + 1_500];
+    const answers = await one.inside(async (_, { storage }) => {
       const before = await storage.getAlarm();
       await storage.setAlarm(new Date(first));
       const set = await storage.getAlarm();
-      await storage.setAlarm(last);
-      expect([before, set, await storage.getAlarm()]).toEqual([null, first, last]);
-      return last;
+      await storage.setAlarm(second);
+      return [before, set, await storage.getAlarm()];
     });
-    await until(() => ran.length > 0, "the alarm");
+    expect(answers).toEqual([null, first, second]);
+    moveClock(1_000);
+    await one.drain();
+    expect(ran).toEqual([]);
+    moveClock(1_000);
+    await one.drain();
     expect(ran).toEqual([second]);
   });
 
@@ -134,8 +141,8 @@ describe("G14 the user's own alarm beside the mailbox", () => {
       receive: { note: (payload) => order.push(String(payload)) },
       alarm: () => order.push("alarm"),
     });
-    const at = Date.now() + 150;
     await one.inside(async ({ sendLater }, { storage }) => {
+      const at = Date.now() + 150;
       sendLater(at, "note", "first");
       await storage.setAlarm(at);
       sendLater(at, "note", "second");
@@ -241,13 +248,13 @@ describe("G14 the user's own alarm beside the mailbox", () => {
   });
 
   it("an alarm set by a handler runs, and one set by a handler that fails does not", async () => {
+    const at = stopClockAhead() + 1_000;
     const ran: number[] = [];
-    const at = Date.now() + 2_000;
     const one = actor(({ state: { storage } }) => ({
       receive: {
         good: () => void storage.setAlarm(at),
         bad: () => {
-          void storage.setAlarm(at - 1_000);
+          void storage.setAlarm(at - 500);
           throw new Error("rolled back");
         },
       },
@@ -258,7 +265,12 @@ describe("G14 the user's own alarm beside the mailbox", () => {
       send("good", 0);
       send("bad", 0);
     });
-    await until(() => ran.length > 0, "the alarm");
+    await one.drain();
+    moveClock(500);
+    await one.drain();
+    expect(ran).toEqual([]);
+    moveClock(500);
+    await one.drain();
     expect(ran).toEqual([at]);
   });
 });

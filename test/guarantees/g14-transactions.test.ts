@@ -1,11 +1,15 @@
 // G14, the user's own alarm in transactions: it commits and rolls back with what it was set beside.
 
 import { describe, expect, it } from "vitest";
+import { moveClock, startClockAfterEach, stopClockAhead } from "../support/clock.ts";
 import { actor, until } from "../support/scripted.ts";
 
+const FAR = 1_000_000;
 const at = (): number => Date.now() + 100_000;
 
 describe("G14 the user's own alarm is part of the user's transaction", () => {
+  startClockAfterEach();
+
   it("transactionSync that throws takes setAlarm back", async () => {
     const [kept, lost] = [at(), at() + 1];
     const one = actor({ receive: {}, alarm: () => {} });
@@ -37,20 +41,25 @@ describe("G14 the user's own alarm is part of the user's transaction", () => {
   });
 
   it("a rolled-back earlier alarm leaves the later one armed", async () => {
+    const kept = stopClockAhead() + FAR;
     const ran: number[] = [];
-    const kept = Date.now() + 200;
     const one = actor({ receive: {}, alarm: ({ scheduledTime }) => ran.push(scheduledTime) });
     await one.inside(async (_, { storage }) => {
       await storage.setAlarm(kept);
       await storage
         .transaction(async (txn) => {
-          await txn.setAlarm(Date.now() + 20);
+          await txn.setAlarm(kept - 1);
           throw new Error("no");
         })
         .catch(() => {});
       expect(await storage.getAlarm()).toBe(kept);
     });
-    await until(() => ran.length > 0, "the alarm");
+    expect(await one.inside(({ realStorage }) => realStorage.getAlarm())).toBe(kept);
+    moveClock(FAR - 1);
+    await one.drain();
+    expect(ran).toEqual([]);
+    moveClock(1);
+    await one.drain();
     expect(ran).toEqual([kept]);
   });
 
@@ -122,6 +131,7 @@ describe("G14 the user's own alarm is part of the user's transaction", () => {
   });
 
   it("setAlarm inside alarm() and inside a transaction is armed", async () => {
+    const first = stopClockAhead() + FAR;
     const ran: number[] = [];
     const one = actor(({ state: { storage } }) => ({
       receive: {},
@@ -134,9 +144,12 @@ describe("G14 the user's own alarm is part of the user's transaction", () => {
         }
       },
     }));
-    const first = Date.now() + 500;
     await one.inside((_, { storage }) => storage.setAlarm(first));
-    await until(() => ran.length === 2, "both");
+    moveClock(FAR);
+    await one.drain();
+    expect(await one.inside(({ realStorage }) => realStorage.getAlarm())).toBe(first + 100);
+    moveClock(100);
+    await one.drain();
     expect(ran).toEqual([first, first + 100]);
   });
 });

@@ -36,14 +36,12 @@ export async function putOld(
 /** An object as do-taskmanager left it: tasks, perhaps the user's alarm, and its own alarm. */
 export async function leftBehind(script: TaskScript, tasks: readonly OldTask[], alarm?: number) {
   const one = tasked(script);
-  const ids = await one.past(async (storage) => {
-    const written: string[] = [];
-    for (const task of tasks) written.push(await putOld(storage, task));
+  const ids: string[] = [];
+  await one.pastLife(async (storage) => {
+    for (const task of tasks) ids.push(await putOld(storage, task));
     if (alarm !== undefined) await storage.put("$$_tasks_alarm", alarm);
     await storage.put("own", "kept");
     await storage.setAlarm(Math.max(1, Math.min(...tasks.map(({ scheduledAt }) => scheduledAt))));
-    return written;
   });
-  await one.evict();
   return { one, ids };
 }

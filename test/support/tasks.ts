@@ -160,6 +160,8 @@ export interface Tasked {
   inside<T>(run: (object: TaskObject, state: DurableObjectState) => T | Promise<T>): Promise<T>;
   /** The storage without a mailbox over it, as it was before. */
   past<T>(run: (storage: DurableObjectStorage) => T | Promise<T>): Promise<T>;
+  /** The same, and its instance ends with it: before an alarm that is set there can find it. */
+  pastLife(run: (storage: DurableObjectStorage) => Promise<void>): Promise<void>;
   /** Runs the object's alarm by hand. */
   drain(): Promise<void>;
   evict(): Promise<void>;
@@ -176,16 +178,29 @@ export function tasked(script: TaskScript, binding: keyof TaskNamespaces = "MODE
   const stub = (): DurableObjectStub => (env[binding] as DurableObjectNamespace).getByName(name);
   const inside: Tasked["inside"] = (run) =>
     runInDurableObject(stub(), (object, state) => run(object as unknown as TaskObject, state));
+  const past = (state: DurableObjectState): DurableObjectStorage => {
+    const storage = pasts.get(state);
+    if (storage === undefined) throw new Error(`${binding} keeps no storage of the past.`);
+    return storage;
+  };
   return {
     name,
     stub,
     inside,
-    past: (run) =>
-      inside((_, state) => {
-        const storage = pasts.get(state);
-        if (storage === undefined) throw new Error(`${binding} keeps no storage of the past.`);
-        return run(storage);
-      }),
+    past: (run) => inside((_, state) => run(past(state))),
+    pastLife: async (run) => {
+      let isStored = false;
+      await inside((_, state) =>
+        // Nothing gets in while it is blocked, and what waits to get in finds the next instance.
+        state.blockConcurrencyWhile(async () => {
+          await run(past(state));
+          await state.storage.sync();
+          isStored = true;
+          state.abort("the end of a past life");
+        }),
+      ).catch(() => {});
+      if (!isStored) throw new Error("The past life was not stored.");
+    },
     drain: () =>
       inside(async (object) => {
         await object.alarm?.({ isRetry: false, retryCount: 0, scheduledTime: Date.now() });

@@ -11,9 +11,10 @@ describe("a fault of do-taskmanager that is gone", () => {
     const done: unknown[] = [];
     const one = tasked({ process: ({ context }) => done.push(context) });
     await one.inside(async ({ tasks }) => {
-      await tasks.scheduleTaskIn(3_600_000, "in an hour");
-      await tasks.scheduleTaskIn(100, "soon");
-      await tasks.scheduleTaskAt(Date.now() + 50, "sooner");
+      const now = Date.now();
+      await tasks.scheduleTaskAt(now + 3_600_000, "in an hour");
+      await tasks.scheduleTaskAt(now + 100, "soon");
+      await tasks.scheduleTaskAt(now + 50, "sooner");
     });
     await until(() => done.length === 2, "both near tasks");
     expect(done).toEqual(["sooner", "soon"]);

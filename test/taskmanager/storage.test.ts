@@ -16,8 +16,9 @@ describe("deleteAll", () => {
       await storage.deleteAll();
       expect((await storage.list()).size).toBe(0);
       expect(await storage.getAlarm()).toBeNull();
-      await tasks.scheduleTaskIn(200, "after");
-      await storage.setAlarm(Date.now() + 200);
+      const at = Date.now() + 200;
+      await tasks.scheduleTaskAt(at, "after");
+      await storage.setAlarm(at);
     });
     await until(() => done.length === 2, "what came after");
     await scheduler.wait(150);
@@ -51,13 +52,14 @@ describe("the object's own alarm", () => {
       process: ({ context }) => done.push(context),
       alarm: (info) => done.push(info?.scheduledTime),
     });
-    const at = Date.now() + 400;
-    await one.inside(async ({ tasks, state: { storage } }) => {
-      await storage.setAlarm(at - 300);
-      await storage.setAlarm(at);
-      expect(await storage.getAlarm()).toBe(at);
-      await tasks.scheduleTaskAt(at - 200, "before");
-      await tasks.scheduleTaskAt(at, "at the same time");
+    const at = await one.inside(async ({ tasks, state: { storage } }) => {
+      const soon = Date.now() + 400;
+      await storage.setAlarm(soon - 300);
+      await storage.setAlarm(soon);
+      expect(await storage.getAlarm()).toBe(soon);
+      await tasks.scheduleTaskAt(soon - 200, "before");
+      await tasks.scheduleTaskAt(soon, "at the same time");
+      return soon;
     });
     await until(() => done.length === 3, "all");
     expect(done).toEqual(["before", at, "at the same time"]);
