@@ -76,7 +76,7 @@ export class Drain {
     let earliest: number;
     try {
       // Without a mailbox on disk, the alarm that fired is none of its own.
-      if (info?.scheduledTime !== undefined && !core.exists()) core.alarmToAdopt ??= info.scheduledTime;
+      if (info?.scheduledTime !== undefined && !core.exists()) core.adoption.alarm ??= info.scheduledTime;
       core.ready();
       // Before anything is touched: a class that is wrong must leave everything as it is.
       void core.config.alarm;

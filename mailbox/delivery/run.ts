@@ -61,8 +61,7 @@ export function run(core: Core, outbox: Outbox, execution: Execution): Promise<v
 /** Calls a plain function. The savepoint is what takes back what it did, and nothing of its page-mates, if it throws. */
 function runSync(core: Core, outbox: Outbox, execution: Execution): Promise<void> | undefined {
   const { attempt } = execution;
-  const { generation } = core;
-  const { mark } = core.events;
+  const mark = core.mark();
   let answer = RETURNED;
   try {
     core.storage.transactionSync(() => {
@@ -73,8 +72,7 @@ function runSync(core: Core, outbox: Outbox, execution: Execution): Promise<void
     });
   } catch (error) {
     attempt.rolledBack();
-    core.events.discard(mark);
-    core.undone(generation);
+    core.undo(mark);
     if (error !== ROLLBACK) {
       observe(answer);
       throw error;

@@ -1,6 +1,7 @@
 // What all parts of one mailbox share: the storage, the stores, the alarm, the events, and the few
 // facts kept in memory. Facts in memory are hints: every one of them is forgotten after a rollback.
 
+import { Adoption } from "./adoption.ts";
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { MailboxError, MisconfiguredError, NoAlarmError } from "../errors.ts";
@@ -21,6 +22,16 @@ export const PARKED_AGE_MS: number = 30 * 24 * 60 * 60 * 1000;
 
 const RETENTION_SLACK_MS = 60 * 60 * 1000;
 
+/** What memory held when a transaction began that lets nobody else in: what it goes back to if that is rolled back. */
+interface MemoryMark {
+  readonly events: number;
+  readonly generation: number;
+  readonly areReady: boolean;
+  readonly pending: number | undefined;
+  readonly letterCount: number | undefined;
+  readonly noted: number;
+}
+
 export class Core {
   readonly ctx: DurableObjectState;
   readonly env: unknown;
@@ -34,6 +45,8 @@ export class Core {
   readonly meta: MetaStore;
   readonly wake: Wake;
   readonly events: Events;
+  /** Of an alarm from before the object had a mailbox. */
+  readonly adoption: Adoption = new Adoption(this);
   /** The user's. */
   readonly transactions: Transactions = new Transactions();
   /** The attempt that runs now; one at a time. */
@@ -42,16 +55,14 @@ export class Core {
   outboxHead: () => number = () => NEVER;
   /** Grows with every change of rows that a drain must see before its next message. */
   generation = 0;
+  /** Grows with everything that a part notes in its own memory of what it has written. */
+  noted = 0;
   /** The due time up to which a drain has selected: an earlier newcomer makes it select anew. */
   selectedUntil: number = Number.NEGATIVE_INFINITY;
   /** Messages pending, once somebody had to know. */
   pending: number | undefined;
   /** Dead letters kept, once somebody had to know. */
   letterCount: number | undefined;
-  /** An alarm that was set before the object had a mailbox: it is the user's. */
-  alarmToAdopt: number | undefined;
-  /** While the object starts: the question for that alarm, still open. */
-  adopting: Promise<void> | undefined;
   /** Messages are parked whose type this code knows, and the wake is about to release them. */
   isReleasing = false;
   /** The user's alarm that runs now. */
@@ -70,7 +81,6 @@ export class Core {
   #isFlushPlanned = false;
   /** Something was taken away, so there may be nothing left to wake for. */
   #mayRest = false;
-  #isAdoptionCut = false;
   readonly #forgetters: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: unknown, className: string, options: ReadOptions) {
@@ -87,10 +97,7 @@ export class Core {
     this.meta = new MetaStore(sql);
     this.#tables = new Tables(ctx.storage, className, (before) => {
       this.meta.forget();
-      // An alarm from before the class had a mailbox stays the user's own.
-      if (before === 0 && this.alarmToAdopt !== undefined) {
-        this.meta.set("alarm", { time: this.alarmToAdopt, retry: 0 });
-      }
+      if (before === 0) this.adoption.keep();
     });
     this.events = new Events(ctx.id, () => this.#listener());
     this.wake = new Wake(
@@ -160,33 +167,9 @@ export class Core {
     this.#tables.ready();
   }
 
-  /** Finds an alarm that was there before the mailbox was; it is kept when the tables are made. */
-  adopt(): Promise<void> {
-    const asked = this.wake.foreign().then((alarm) => {
-      if (this.adopting !== asked) return;
-      this.adopting = undefined;
-      if (alarm === null) return;
-      this.alarmToAdopt = alarm;
-      // A send of the constructor has made the tables already.
-      if (this.isReadable()) this.meta.set("alarm", { time: alarm, retry: 0 });
-    });
-    this.adopting = asked;
-    return asked;
-  }
-
-  /** The constructor sets or deletes its alarm itself; whether the question was still open. */
-  adoptNothing(): boolean {
-    const isOpen = this.adopting !== undefined;
-    this.adopting = undefined;
-    this.#isAdoptionCut ||= isOpen;
-    return isOpen;
-  }
-
   /** All storage is gone, tables and alarm included. */
   wiped(): void {
-    this.adopting = undefined;
-    this.alarmToAdopt = undefined;
-    this.#isAdoptionCut = false;
+    this.adoption.wiped();
     this.envelopes.wiped();
     this.rolledBack();
   }
@@ -198,40 +181,57 @@ export class Core {
 
   /** What was written since some moment may be gone: nothing in memory is believed any more. */
   rolledBack(): void {
+    this.#forgetRows();
+    this.pending = undefined;
+    this.letterCount = undefined;
+    this.generation += 1;
+    for (const forget of this.#forgetters) forget();
+    this.adoption.rolledBack();
+  }
+
+  /** Before a transaction in which nobody else gets a turn; for {@link undo}. */
+  mark(): MemoryMark {
+    return {
+      events: this.events.mark,
+      generation: this.generation,
+      areReady: this.#tables.areReady,
+      pending: this.pending,
+      letterCount: this.letterCount,
+      noted: this.noted,
+    };
+  }
+
+  /**
+   * The transaction since the mark was rolled back, so the rows are again what they were, and so are their counts:
+   * whatever fails, and however often, nothing is counted anew. What is a row or two to read is read again.
+   */
+  undo({ events, generation, areReady, pending, letterCount, noted }: MemoryMark): void {
+    this.events.discard(events);
+    this.#forgetRows();
+    if (areReady) this.#tables.stayed();
+    this.generation = generation;
+    this.pending = pending;
+    this.letterCount = letterCount;
+    if (this.noted !== noted) for (const forget of this.#forgetters) forget();
+    this.adoption.rolledBack();
+  }
+
+  #forgetRows(): void {
     this.#tables.forget();
     this.meta.forget();
     this.envelopes.forget();
     this.recurrences.forget();
     this.letters.forget();
     this.wake.forget();
-    this.pending = undefined;
-    this.letterCount = undefined;
-    this.generation += 1;
-    for (const forget of this.#forgetters) forget();
-    if (this.#isAdoptionCut && !this.exists()) {
-      this.#isAdoptionCut = false;
-      void this.adopt();
-    }
   }
 
-  /**
-   * A sync handler's transaction was rolled back: the rows are again what they were at that generation,
-   * and the tables were there before it.
-   */
-  undone(generation: number): void {
-    this.rolledBack();
-    this.#tables.stayed();
-    this.generation = generation;
-  }
-
-  /** Runs a transaction of the mailbox itself. When it fails, nothing that memory took from it is believed. */
+  /** Runs a transaction of the mailbox itself. When it fails, memory is what it was before. */
   commit<T>(write: () => T): T {
-    const { mark } = this.events;
+    const mark = this.mark();
     try {
       return this.storage.transactionSync(write);
     } catch (error) {
-      this.events.discard(mark);
-      this.rolledBack();
+      this.undo(mark);
       throw error;
     }
   }

@@ -69,12 +69,12 @@ function deleteAll(core: Core, options: DurableObjectPutOptions | undefined): Pr
 }
 
 function transactionSync<T>(core: Core, closure: () => T): T {
-  const { events, storage, transactions } = core;
-  const { mark } = events;
+  const { storage, transactions } = core;
+  const mark = core.mark();
   try {
     return transactions.run(() => storage.transactionSync(closure));
   } catch (error) {
-    forget(core, mark);
+    core.undo(mark);
     throw error;
   }
 }
@@ -104,7 +104,8 @@ async function inTransaction<T>(
     if (own.isRolledBack) return;
     own.isRolledBack = true;
     own.begun?.rollBack();
-    forget(core, own.mark);
+    events.discard(own.mark);
+    core.rolledBack();
   };
   try {
     const answer = await storage.transaction((txn) => {
@@ -131,9 +132,4 @@ async function inTransaction<T>(
       core.wake.derive();
     }
   }
-}
-
-function forget(core: Core, mark: number): void {
-  core.events.discard(mark);
-  core.rolledBack();
 }

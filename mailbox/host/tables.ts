@@ -21,6 +21,11 @@ export class Tables {
     this.#onMade = onMade;
   }
 
+  /** Whether they are known to be there, in this code's version. */
+  get areReady(): boolean {
+    return this.#areReady;
+  }
+
   /** Whether there are any, of whatever version. */
   exist(): boolean {
     return this.#version() > 0;

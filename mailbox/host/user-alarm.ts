@@ -27,8 +27,8 @@ export function alarmMembers(core: Core): AlarmMembers {
     getAlarm: async () => {
       currentAttempt(core);
       // While the object starts, an alarm from before it had a mailbox may not be known yet.
-      if (core.adopting !== undefined) await core.adopting;
-      if (!core.exists()) return core.alarmToAdopt ?? null;
+      if (core.adoption.asked !== undefined) await core.adoption.asked;
+      if (!core.exists()) return core.adoption.alarm ?? null;
       core.ready();
       const alarm = core.meta.get("alarm");
       // While it runs it is not set, unless it was set anew.
@@ -43,7 +43,7 @@ export function alarmMembers(core: Core): AlarmMembers {
           "Your Durable Object class must have an alarm() handler in order to call setAlarm()",
         );
       }
-      core.adoptNothing();
+      core.adoption.cut();
       core.ready();
       const { runningAlarm } = core;
       const anew = runningAlarm === undefined ? {} : { anew: (runningAlarm.anew ?? 0) + 1 };
@@ -53,8 +53,8 @@ export function alarmMembers(core: Core): AlarmMembers {
     deleteAlarm: async () => {
       currentAttempt(core);
       // Adopted first, so that a rollback brings it back.
-      if (core.exists() || core.alarmToAdopt !== undefined) core.ready();
-      const isOpen = core.adoptNothing();
+      if (core.exists() || core.adoption.alarm !== undefined) core.ready();
+      const isOpen = core.adoption.cut();
       if (core.exists()) core.meta.clear("alarm");
       else if (isOpen) core.wake.dropForeign();
     },

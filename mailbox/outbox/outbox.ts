@@ -68,6 +68,7 @@ export class Outbox {
     });
     route.last = n;
     route.rows += 1;
+    this.#core.noted += 1;
     this.routes.queue(target);
     this.#core.wake.arm(Math.max(route.nextTry, clockNow()));
     return message.id;
@@ -101,6 +102,7 @@ export class Outbox {
     const route = this.routes.of(target);
     if (upTo !== undefined) route.rows -= this.#core.outbox.deleteUpTo(target, upTo);
     this.#core.outbox.putTarget(state);
+    this.#core.noted += 1;
     this.#core.step();
     this.routes.told(state);
     this.routes.settle(target);
@@ -112,6 +114,7 @@ export class Outbox {
     const route = this.routes.of(target);
     if (!this.#core.outbox.delete(target, n)) return false;
     route.rows -= 1;
+    this.#core.noted += 1;
     return true;
   }
 

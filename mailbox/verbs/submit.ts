@@ -54,7 +54,7 @@ export class Engine {
     if (isSecond) return;
     overrideContext(core);
     // At once: what the constructor does next may arm the mailbox' own alarm.
-    if (!core.exists()) void core.adopt();
+    if (!core.exists()) core.adoption.ask();
     // Before any event is delivered, and after the subclass's constructor.
     void ctx.blockConcurrencyWhile(() => this.#start());
   }
@@ -198,7 +198,7 @@ export class Engine {
    */
   async #start(): Promise<void> {
     const { core } = this;
-    await core.adopting;
+    await core.adoption.asked;
     core.constructed();
     if (!core.exists()) return;
     // A class that is wrong may have put something of its own in the place of the alarm: reading it puts that right.
