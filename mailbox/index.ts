@@ -1,6 +1,7 @@
 // The core without the base class: `Mailbox` for any Durable Object, and everything that it gives and takes.
 
-export { CHANNEL, type EventMessage, type MailboxEvent, type PublishedEvent } from "./host/events.ts";
+export { CHANNEL, type PublishedEvent, subscribe } from "./host/channel.ts";
+export type { EventActor, EventMessage, MailboxEvent } from "./host/events.ts";
 export type { RefOptions } from "./outbox/address.ts";
 export type { DeadLetter } from "./message/letter.ts";
 export type { Delivery, Reply } from "./host/delivery.ts";

@@ -14,6 +14,8 @@ export interface Deployment {
   readonly objects: Readonly<Record<string, string>>;
   /** What else is in its `env`. */
   readonly vars?: Readonly<Record<string, unknown>>;
+  /** The code of its Tail Worker, if it has one. */
+  readonly tail?: string;
 }
 
 export class Runtime {
@@ -31,7 +33,7 @@ export class Runtime {
   }
 
   /** Starts on what is stored; resolves when it listens. */
-  async deploy({ worker, objects, vars = {} }: Deployment): Promise<void> {
+  async deploy({ worker, objects, vars = {}, tail }: Deployment): Promise<void> {
     const bundle = this.#bundles.get(worker) ?? (await bundleFor(worker));
     this.#bundles.set(worker, bundle);
     writeFileSync(join(this.#folder, "worker.js"), bundle);
@@ -45,7 +47,7 @@ export class Runtime {
       ),
     ];
     const classes = [...new Set(Object.values(objects))];
-    writeFileSync(config, workerdConfig(join(this.#folder, "data"), classes, bindings));
+    writeFileSync(config, workerdConfig(join(this.#folder, "data"), classes, bindings, [], tail));
     this.lives += 1;
     const started = startWorkerd(config, this.#outputOf(this.lives));
     this.#life = started;

@@ -42,12 +42,14 @@ export async function bundleFor(entry: string, options: object = {}): Promise<Ui
  * @param classes the classes of its objects, each with its own namespace
  * @param bindings lines of the Worker's bindings
  * @param v8Flags for the engine
+ * @param tail the code of a Tail Worker of it
  */
 export function workerdConfig(
   data: string,
   classes: readonly string[],
   bindings: readonly string[],
   v8Flags: readonly string[] = [],
+  tail?: string,
 ): string {
   const namespaces = classes.map(
     (name) => `(className = "${name}", uniqueKey = "${name}", enableSql = true)`,
@@ -58,6 +60,7 @@ using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
+    ${tail === undefined ? "" : `(name = "tail", worker = (modules = [(name = "tail", esModule = ${JSON.stringify(tail)})], compatibilityDate = "2026-10-20")),`}
     (name = "disk", disk = (path = ${JSON.stringify(data)}, writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
@@ -69,6 +72,7 @@ const worker :Workerd.Worker = (
   compatibilityDate = "2026-10-20",
   durableObjectNamespaces = [${namespaces.join(", ")}],
   durableObjectStorage = (localDisk = "disk"),
+  ${tail === undefined ? "" : `tails = ["tail"],`}
   bindings = [
     ${bindings.map((binding) => `${binding},`).join("\n    ")}
   ],

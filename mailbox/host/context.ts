@@ -5,9 +5,10 @@ import { Adoption } from "./adoption.ts";
 import type { Attempt } from "./attempt.ts";
 import { now as clockNow } from "../time/clock.ts";
 import { MailboxError, MisconfiguredError, NoAlarmError } from "../errors.ts";
-import { Events, type MailboxEvent } from "./events.ts";
+import { EventQueue } from "./event-queue.ts";
+import type { Happening } from "./events.ts";
 import { schemaVersion } from "../store/schema.ts";
-import { type Config, readConfig, readListener, type ReadOptions, RETENTION_MS } from "./settings.ts";
+import { type Config, readAudience, readConfig, type ReadOptions, RETENTION_MS } from "./settings.ts";
 import { EnvelopeStore } from "../store/envelopes.ts";
 import { DeadLetterStore } from "../store/dead-letters.ts";
 import { MetaStore, type UserAlarm } from "../store/state.ts";
@@ -44,7 +45,7 @@ export class Core {
   readonly outbox: OutboxStore;
   readonly meta: MetaStore;
   readonly wake: Wake;
-  readonly events: Events;
+  readonly events: EventQueue;
   /** Of an alarm from before the object had a mailbox. */
   readonly adoption: Adoption = new Adoption(this);
   /** The user's. */
@@ -99,7 +100,8 @@ export class Core {
       this.meta.forget();
       if (before === 0) this.adoption.keep();
     });
-    this.events = new Events(ctx.id, () => this.#listener());
+    const actor = { className, name: ctx.id.name, id: ctx.id.toString() };
+    this.events = new EventQueue(actor, () => this.soundConfig?.audience ?? readAudience(this.#options));
     this.wake = new Wake(
       realAlarm(ctx.storage),
       () => this.head(),
@@ -334,7 +336,7 @@ export class Core {
   }
 
   /** Raises an event, and sees to it that it is told after its commit. */
-  raise(event: MailboxEvent): void {
+  raise(event: Happening): void {
     this.events.raise(event);
     this.tellLater();
   }
@@ -361,11 +363,6 @@ export class Core {
       // Nothing was committed, and the object is being reset.
       () => {},
     );
-  }
-
-  #listener(): Config["onEvent"] {
-    const config = this.soundConfig;
-    return config === undefined ? readListener(this.#options) : config.onEvent;
   }
 
   #onHeal(alarm: number | null, head: number): void {

@@ -5,9 +5,9 @@ import { atLeast, integer, optionalFunction } from "../message/check.ts";
 import type { DeadLetter } from "../message/letter.ts";
 import type { AnyMessages } from "../message/message-map.ts";
 import type { Delivery } from "./delivery.ts";
-import { MailboxError, MisconfiguredError } from "../errors.ts";
-import type { MailboxEvent } from "./events.ts";
-import { checkNames, type Names } from "../input.ts";
+import { InvalidOptionError, MailboxError, MisconfiguredError } from "../errors.ts";
+import type { Audience, MailboxEvent } from "./events.ts";
+import { checkNames, type Names, quote } from "../input.ts";
 import { MAX_OUTBOX_AGE_MS } from "../message/wire.ts";
 import { SMALLEST_INTERVAL_MS } from "../time/rule.ts";
 import { type Handler, parseReceive, type Receive } from "./handlers.ts";
@@ -39,8 +39,15 @@ export interface Settings {
     /** The most messages that wait for one target: 1 to 100,000. @default 100_000 */
     readonly maxRows?: number;
   };
-  /** Told every event after its commit; a throw in it is swallowed and counted. @default console lines for failures */
+  /** Told every event after its commit; a throw in it is swallowed and counted. */
   readonly onEvent?: (event: MailboxEvent) => void;
+  /** Whether failures, and what stands still, are lines on the console: at most twenty a wake. @default true */
+  readonly console?: boolean;
+  /**
+   * `"all"` publishes `accepted` and `delivered` on the diagnostics channel too, where a Tail Worker finds them; all else
+   * is always published there. @default those two only where somebody in the isolate subscribes
+   */
+  readonly events?: "all";
 }
 
 /** Runs after a message became a dead letter; it may send, may run twice, and never changes the letter. */
@@ -73,6 +80,8 @@ const SETTING_NAMES: Names<Settings> = {
   minInterval: true,
   outbox: true,
   onEvent: true,
+  console: true,
+  events: true,
 };
 const OPTION_NAMES: Names<MailboxOptions<never>> = {
   receive: true,
@@ -95,7 +104,7 @@ export interface Config {
   readonly minIntervalMs: number;
   readonly outboxMaxAgeMs: number;
   readonly outboxMaxRows: number;
-  readonly onEvent: ((event: MailboxEvent) => void) | undefined;
+  readonly audience: Audience;
 }
 
 /** The most that `maxPayloadBytes` can be: production refuses rows over 2 MB, and a row is more than its payload. */
@@ -127,12 +136,28 @@ export function readConfig(className: string, options: ReadOptions): Config {
 }
 
 /** Whom to tell that the options are wrong: a listener can be right when all else is not. */
-export function readListener(options: ReadOptions): Config["onEvent"] {
+export function readAudience(options: ReadOptions): Audience {
   try {
-    return optionalFunction(options().onEvent, "settings.onEvent");
+    return audienceOf(options(), []);
   } catch {
-    return undefined;
+    return { onEvent: undefined, console: true, allEvents: false, types: [] };
   }
+}
+
+function audienceOf(options: Settings, types: Iterable<string>): Audience {
+  const { console = true, events } = options;
+  if (typeof console !== "boolean") {
+    throw new InvalidOptionError(`settings.console is ${quote(console)}; expected true or false.`);
+  }
+  if (events !== undefined && events !== "all") {
+    throw new InvalidOptionError(`settings.events is ${quote(events)}; expected "all", or nothing.`);
+  }
+  return {
+    onEvent: optionalFunction(options.onEvent, "settings.onEvent"),
+    console,
+    allEvents: events === "all",
+    types,
+  };
 }
 
 function reading<T>(className: string, read: () => T): T {
@@ -154,9 +179,10 @@ function parseConfig(className: string, options: OptionsOfAny): Config {
   if (policy !== undefined) checkNames(policy, POLICY_NAMES, "policy");
   if (retention !== undefined) checkNames(retention, RETENTION_NAMES, "settings.retention");
   if (outbox !== undefined) checkNames(outbox, OUTBOX_NAMES, "settings.outbox");
+  const handlers = parseReceive(options.receive);
   const retentionMs = parseDuration(retention?.age ?? RETENTION, "settings.retention.age");
   return {
-    handlers: parseReceive(options.receive),
+    handlers,
     policy: policy === undefined ? undefined : parsePolicy(policy, "policy"),
     onDeadLetter: optionalFunction(options.onDeadLetter, "onDeadLetter") as OnDeadLetter | undefined,
     // Asked anew each time: a host may learn of its alarm only after its constructor.
@@ -197,6 +223,6 @@ function parseConfig(className: string, options: OptionsOfAny): Config {
       1,
       OUTBOX_LIMIT_ROWS,
     ),
-    onEvent: optionalFunction(options.onEvent, "settings.onEvent"),
+    audience: audienceOf(options, [...handlers.keys()]),
   };
 }

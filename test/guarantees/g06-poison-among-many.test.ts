@@ -11,7 +11,7 @@ describe("G6 a message that kills its object, among a thousand others", () => {
       let runs = 0;
       let runsBefore: number | undefined;
       const box = actor((self) => ({
-        settings: { onEvent: () => {} },
+        settings: { console: false, onEvent: () => {} },
         receive: {
           note: (n) => {
             seen.add(n);

@@ -90,7 +90,7 @@ describe("G10 Recurrences do not drift", () => {
   it("by real alarms", async () => {
     const runs: number[] = [];
     const box = actor({
-      settings: { minInterval: 100, onEvent: () => {} },
+      settings: { minInterval: 100, console: false },
       receive: { tick: (_, { id }) => void runs.push(Number(id.split("@")[1])) },
     });
     await box.ref.sendEvery(100, "tick", undefined, { missed: "all" });

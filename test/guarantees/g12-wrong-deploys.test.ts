@@ -119,7 +119,7 @@ describe("G12 A deploy whose class is wrong", () => {
       expect(told).toMatchObject([
         { event: "misconfigured", error: { name: "MisconfiguredError" }, nextAt: Date.now() + SECOND },
       ]);
-      box.deploy({ ...script, settings: { ...script.settings, onEvent: undefined as never } });
+      box.deploy({ ...script, settings: { ...script.settings, console: true } });
       await box.evict();
       moveClock(SECOND);
       await wake(box);

@@ -25,7 +25,7 @@ async function seedLetters(box: Scripted, count: number, type = "note", payload 
   });
 }
 
-const quiet = { retention: { count: 100_000 }, onEvent: () => {} };
+const quiet = { retention: { count: 100_000 }, console: false, onEvent: () => {} };
 
 beforeAll(installFaults);
 beforeAll(installMeter);

@@ -1,22 +1,13 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { afterEach, describe, expect, it, vi } from "vitest";
-import { CHANNEL, type MailboxEvent, NonRetryableError, type PublishedEvent } from "../../actors/index.ts";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import { type MailboxEvent, NonRetryableError, subscribe } from "../../actors/index.ts";
 import { moveClock, startClockAfterEach, stopClock } from "../support/clock.ts";
-import { actor, type Script, until } from "../support/scripted.ts";
+import { actor, type Scripted, until } from "../support/scripted.ts";
 
 const HOUR = 3_600_000;
 
-const failing = (message: string): Script["receive"][string] => ({
-  maxAttempts: 2,
-  backoff: "1 second",
-  handle: () => {
-    throw new Error(message);
-  },
-});
-
 describe("events", () => {
   startClockAfterEach();
-  afterEach(() => vi.restoreAllMocks());
 
   it("tell the whole life of a message, in order", async () => {
     stopClock();
@@ -133,66 +124,45 @@ describe("events", () => {
     await until(async () => (await box.ref.stats()).listenerFailures === 2);
   });
 
-  it("are published on the diagnostics channel, with whose they are", async () => {
-    const published: PublishedEvent[] = [];
-    const note = (message: unknown): void => void published.push(message as PublishedEvent);
-    subscribe(CHANNEL, note);
-    try {
-      const box = actor({ receive: { note: () => {} } });
-      await box.ref.send("note", 1);
-      const own = (): MailboxEvent[] =>
-        published.filter(({ actor: { name } }) => name === box.name).map(({ event }) => event);
-      await until(() => own().length === 2);
-      expect(own()).toMatchObject([{ event: "accepted" }, { event: "delivered" }]);
-    } finally {
-      unsubscribe(CHANNEL, note);
-    }
-  });
-});
-
-describe("the console, while nobody listens", () => {
-  startClockAfterEach();
-  afterEach(() => vi.restoreAllMocks());
-
-  const silent = { settings: { onEvent: undefined as never } };
-
-  it("gets one line for a failed attempt and one for a dead letter, with all that a person needs", async () => {
-    stopClock(Date.UTC(2026, 10, 24, 9));
-    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-    const error = vi.spyOn(console, "error").mockImplementation(() => {});
-    const box = actor({ receive: { note: failing("the reason") }, ...silent });
-    const id = await box.ref.send("note", 1);
-    await box.drain();
-    await until(() => warn.mock.calls.length === 1);
-    expect(warn.mock.calls[0]?.[0]).toMatch(
-      new RegExp(
-        `note ${id}, attempt 1 of 2 threw; next 2026-11-24T09:00:01.000Z\\nError: the reason\\n +at `,
-      ),
-    );
-    moveClock(1_000);
-    await box.drain();
-    await until(() => error.mock.calls.length === 1);
-    expect(error.mock.calls[0]?.[0]).toContain(
-      `note ${id} is a dead letter (exhausted) after 2 attempts\nError: the reason`,
-    );
+  it("say whose they are: class, name and id", async () => {
+    const told: MailboxEvent[] = [];
+    const box = actor({
+      receive: { note: () => {} },
+      settings: { onEvent: (event) => void told.push(event) },
+    });
+    await box.ref.sendIn("1 hour", "note", 1);
+    await until(() => told.length > 0);
+    const id = env.ACTORS.idFromName(box.name).toString();
+    expect(told).toMatchObject([
+      { event: "accepted", type: "note", actor: { className: "ScriptedActor", name: box.name, id } },
+    ]);
   });
 
-  it("gets at most twenty lines a wake, and then how many more there were", async () => {
-    stopClock();
-    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-    const box = actor({ receive: { note: failing("each") }, ...silent });
-    await box.ref.sendAll(Array.from({ length: 50 }, (_, n) => ({ type: "note", payload: n })));
-    await box.drain();
-    await until(() => warn.mock.calls.length >= 21);
-    expect(warn.mock.calls).toHaveLength(21);
-    expect(warn.mock.calls.at(-1)?.[0]).toMatch(/30 more failures in this wake; set settings.onEvent/);
+  it("are told of all mailboxes of an isolate to who subscribes, until the subscription ends", async () => {
+    const told: MailboxEvent[] = [];
+    const end = subscribe((event) => void told.push(event));
+    const own = (box: Scripted): string[] =>
+      told.filter(({ actor: { name } }) => name === box.name).map(({ event }) => event);
+    const quiet = { receive: { note: () => {} }, settings: { onEvent: undefined as never } };
+    const boxes = [actor(quiet), actor(quiet)];
+    for (const box of boxes) await box.ref.send("note", 1);
+    for (const box of boxes) await until(() => own(box).length === 2);
+    end();
+    for (const box of boxes) expect(own(box)).toEqual(["accepted", "delivered"]);
+    const later = actor({ receive: { note: () => {} } });
+    await later.ref.send("note", 1);
+    await until(() => later.events.length === 2);
+    expect(own(later)).toEqual([]);
   });
 
-  it("gets nothing once there is a listener", async () => {
-    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-    const box = actor({ receive: { note: failing("heard") } });
+  it("break nothing when a subscriber throws, and stats count it", async () => {
+    const end = subscribe(() => {
+      throw new Error("the subscriber's");
+    });
+    const box = actor({ receive: { note: () => {} } });
     await box.ref.send("note", 1);
-    await until(() => box.eventsOf("attemptFailed").length === 1);
-    expect(warn).not.toHaveBeenCalled();
+    await until(async () => (await box.ref.stats()).listenerFailures === 2);
+    end();
+    expect(box.eventsOf("delivered")).toHaveLength(1);
   });
 });

@@ -144,16 +144,16 @@ describe("a fact of a mailbox that cannot be read", () => {
     },
   );
 
-  it("is told on the console while nobody listens", async () => {
+  it("is told on the console", async () => {
     const error = vi.spyOn(console, "error").mockImplementation(() => {});
     const { box } = noter();
-    box.deploy({ receive: {}, settings: { onEvent: undefined } as object });
+    box.deploy({ receive: {}, settings: { console: true } });
     await setFact(box, "lease", "garbage");
     await wake(box);
     expect(error.mock.calls).toEqual([
       [
         expect.stringMatching(
-          /^durable-mailbox: the column value of _mailbox_meta, row lease, cannot be read\nUnreadableRowError: /,
+          /^durable-mailbox: ScriptedActor "actor-.*" [0-9a-f]{64}: the column value of _mailbox_meta, row lease, cannot be read\nUnreadableRowError: /,
         ),
       ],
     ]);

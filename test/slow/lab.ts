@@ -38,14 +38,17 @@ export class Lab {
    * @param worker its file in test/slow/worker
    * @param objects the class of the objects behind each binding
    * @param vars what else is in its `env`, to tell its versions apart
+   * @param tail the code of its Tail Worker, if it has one
    */
   async deploy(
     worker: string,
     objects: Readonly<Record<string, string>>,
     vars: Readonly<Record<string, unknown>> = {},
+    tail?: string,
   ): Promise<void> {
     await this.#runtime.kill();
-    await this.#runtime.deploy({ worker: `test/slow/worker/${worker}`, objects, vars });
+    const tailed = tail === undefined ? {} : { tail };
+    await this.#runtime.deploy({ worker: `test/slow/worker/${worker}`, objects, vars, ...tailed });
   }
 
   /** Kills what runs, at once, and leaves what is stored. */

@@ -3,4 +3,6 @@
 export type Line =
   | { readonly line: "made"; readonly version: number }
   | { readonly line: "ran"; readonly text: string; readonly attempt: number; readonly leased: number }
-  | { readonly line: "told"; readonly event: string };
+  | { readonly line: "told"; readonly event: string }
+  /** Of a Tail Worker: what was published on a channel. */
+  | { readonly line: "tailed"; readonly channel: string; readonly message: unknown };

@@ -19,7 +19,7 @@ export class Room extends DurableObject<Cloudflare.Env> {
       close: () => void this.seen.push("closed"),
     },
     alarm: (info) => void this.seen.push(["alarm", info.isRetry]),
-    onEvent: () => {},
+    console: false,
   });
 
   override alarm(info?: AlarmInvocationInfo): Promise<void> {

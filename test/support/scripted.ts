@@ -5,7 +5,6 @@ import {
   Actor,
   type ActorRef,
   type Mailbox,
-  type MailboxEvent,
   type OnDeadLetter,
   type Policy,
   type Receive,
@@ -20,6 +19,7 @@ import {
   type Settings,
   type Which,
 } from "../../actors/index.ts";
+import type { Happening } from "../../mailbox/host/events.ts";
 import { env } from "cloudflare:workers";
 import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "cloudflare:test";
 
@@ -42,7 +42,7 @@ export interface Script {
 type ScriptOf = (actor: ScriptedActor) => Script;
 
 const scripts = new Map<string, ScriptOf>();
-const raised = new Map<string, MailboxEvent[]>();
+const raised = new Map<string, Happening[]>();
 
 export class ScriptedActor extends Actor<Cloudflare.Env, AnyMessages> {
   declare readonly mailbox: Mailbox<AnyMessages>;
@@ -69,9 +69,11 @@ export class ScriptedActor extends Actor<Cloudflare.Env, AnyMessages> {
     this.script = scripts.get(name)?.(this) ?? { receive: {} };
     this.receive = this.script.receive;
     this.policy = this.script.policy ?? {};
-    // Listening keeps the console quiet; a script's own settings win.
+    // A script's own settings win.
     this.settings = {
-      onEvent: (event) => {
+      console: false,
+      // Whose it is has its own tests.
+      onEvent: ({ actor: _actor, ...event }) => {
         const events = raised.get(name) ?? [];
         events.push(event);
         raised.set(name, events);
@@ -114,9 +116,9 @@ export interface Scripted {
   /** Runs the alarm handler by hand, without waiting for the platform's clock. */
   drain(info?: Partial<AlarmInvocationInfo>): Promise<void>;
   /** All events since the test began, in order. */
-  readonly events: MailboxEvent[];
+  readonly events: Happening[];
   /** The events of one kind. */
-  eventsOf<K extends MailboxEvent["event"]>(kind: K): Extract<MailboxEvent, { event: K }>[];
+  eventsOf<K extends Happening["event"]>(kind: K): Extract<Happening, { event: K }>[];
   /** Ends the instance as hibernation does. */
   evict(): Promise<void>;
   /** Kills the object, also while its alarm runs. */
@@ -136,7 +138,7 @@ export function actor(
     scripts.set(name, typeof next === "function" ? next : () => next);
   };
   deploy(script);
-  const events: MailboxEvent[] = [];
+  const events: Happening[] = [];
   raised.set(name, events);
   const stub = (): DurableObjectStub<ScriptedActor> => {
     const namespace: DurableObjectNamespace = env.ACTORS;
@@ -158,8 +160,8 @@ export function actor(
         );
       }),
     events,
-    eventsOf: <K extends MailboxEvent["event"]>(kind: K) =>
-      events.filter((event): event is Extract<MailboxEvent, { event: K }> => event.event === kind),
+    eventsOf: <K extends Happening["event"]>(kind: K) =>
+      events.filter((event): event is Extract<Happening, { event: K }> => event.event === kind),
     evict: () => evictDurableObject(stub()),
     kill: () => inside((_, state) => state.abort("killed by a test")).catch(() => {}),
     deploy,

@@ -31,8 +31,7 @@ interface TaskEnv {
 
 const scripts = new Map<string, TaskScript>();
 
-// Listening keeps the console quiet.
-const settings: Settings = { onEvent: () => {} };
+const settings: Settings = { console: false };
 
 const scriptOf = ({ id }: DurableObjectState): TaskScript => scripts.get(id.name ?? id.toString()) ?? {};
 

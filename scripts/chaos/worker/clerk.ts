@@ -56,6 +56,7 @@ export class Clerk extends Actor<Env, ClerkMessages> {
   };
   protected override readonly settings: Settings = {
     ...settingsOf(this.#me),
+    console: false,
     onEvent: (event) => witness({ told: toldOf(this.#me, event) }),
   };
   protected override readonly receive: Receive<ClerkMessages> = withoutFresh(this.env, {

@@ -17,7 +17,7 @@ interface ProbeMessages {
 const HOUR_MS = 3_600_000;
 
 export class Probe extends Actor<Env, ProbeMessages> {
-  protected override readonly settings = { onEvent: (): void => {} };
+  protected override readonly settings = { console: false, onEvent: (): void => {} };
   protected override readonly receive: Receive<ProbeMessages> = {
     note: ({ text }) => {
       ran();

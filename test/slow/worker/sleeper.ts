@@ -1,6 +1,6 @@
 // An actor that prints what becomes of it, so that a test need not wake it in order to see.
 
-import { Actor, ref, type Receive, type Settings } from "../../../actors/index.ts";
+import { Actor, NonRetryableError, ref, type Receive, type Settings } from "../../../actors/index.ts";
 import type { Line } from "../line.ts";
 
 interface Env {
@@ -16,9 +16,13 @@ const print = (line: Line): void => console.log(JSON.stringify(line));
 
 export class Sleeper extends Actor<Env, SleeperMessages> {
   protected override readonly receive: Receive<SleeperMessages> = {
-    note: (text, { attempt }) => print({ line: "ran", text, attempt, leased: this.mailbox.stats().leased }),
+    note: (text, { attempt }) => {
+      if (text === "fail") throw new NonRetryableError(text);
+      print({ line: "ran", text, attempt, leased: this.mailbox.stats().leased });
+    },
   };
   protected override readonly settings: Settings = {
+    console: false,
     onEvent: ({ event }) => print({ line: "told", event }),
   };
 
