@@ -71,7 +71,7 @@ describe("G12 Self-healing, after deleteAll", () => {
 
   it("wakes for nothing when all is gone behind its back", async () => {
     const { box, noted } = noter();
-    await box.ref.sendIn(300, "note", "gone");
+    await box.ref.sendIn("1 hour", "note", "gone");
     await behind(box, async (real) => {
       await real.deleteAll();
       await real.setAlarm(Date.now() + 50);
