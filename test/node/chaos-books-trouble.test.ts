@@ -103,6 +103,26 @@ function givenWay(diedAfter: number): Changes {
   };
 }
 
+/** One that waits, is answered to a ref that sends another of its key, and is then replaced. */
+function ofTheSameId(): Changes {
+  const waits = parcel("1", { key: "k", ifPending: "keep" });
+  const { sends: fromOutbox } = sends([waits], { ...FROM_ORDER, actor: 1 });
+  const { sends: keptOut } = sends([{ ...waits, n: "2" }], {
+    ids: [idOf("1")],
+    askedAt: T + 20,
+    answeredAt: T + 25,
+  });
+  return {
+    register: { ...emptyRegister(), sends: [...keptOut, ...fromOutbox] },
+    calls: [{ actor: 0, ids: [idOf("1")], at: T + 10, answeredAt: T + 12 }],
+    told: [
+      { actor: 0, at: T + 12, event: "accepted", id: idOf("1") },
+      { actor: 0, at: T + 30, event: "replaced", id: idOf("1"), by: "id-3" },
+    ],
+    audits: of({ 1: { sent: SENT } }),
+  };
+}
+
 function cancelledByKey(events: number, asks: number): Changes {
   const numbers = Array.from({ length: events }, (_, index) => String(index + 1));
   const parcels = numbers.map((n) => ({ ...KEYED, n }));
@@ -141,6 +161,7 @@ describe("the books of a run in trouble say nothing of", () => {
       givenWay(5),
     ],
     ["one that was cancelled by its key", cancelledByKey(1, 1)],
+    ["one that was replaced, after another of its key was kept out and answered its id", ofTheSameId()],
     ["what was sent to an actor before its storage was put back", putBack(FORGETFUL, T)],
     ["what was sent before all storage was put back", putBack(undefined, T)],
     [

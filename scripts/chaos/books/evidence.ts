@@ -116,11 +116,7 @@ export class Evidence {
       for (const row of pending) this.#see(row.n, row.id).pending.push(row);
     }
     for (const letter of messagesAmong(observations.letters)) this.#see(letter.n, letter.id);
-    // Of what nobody has seen, whoever was first answered an id has it: the others were kept out by their key.
-    for (const { parcels, ids } of register.sends)
-      ids.forEach((id, index) => this.#own(id, parcels[index]?.n ?? ""));
-    for (const [n, rows] of this.sentOf) for (const { id } of rows) this.#own(id, n);
-    for (const { n, id } of observations.posted) this.#own(id, n);
+    this.#ownUnseen();
   }
 
   /** Who has sent it; nobody known, when it came by a ref. */
@@ -199,6 +195,30 @@ export class Evidence {
     const name = rhythmName(rhythm);
     this.rhythms.set(name, rhythm);
     this.intervals.set(name, (this.intervals.get(name) ?? new Set()).add(rhythm.everyMs));
+  }
+
+  /**
+   * Of what nobody has seen, whose each id is. A send that is kept out by its key is answered the id of the one
+   * that waits, so those come first of which it is known that the id was made for them.
+   */
+  #ownUnseen(): void {
+    const written = [
+      ...[...this.sentOf].flatMap(([n, rows]) => rows.map(({ id }) => ({ n, id }))),
+      ...this.observations.posted,
+    ];
+    const answered = this.observations.register.sends.flatMap(({ parcels, ids, askedAt, answeredAt }) =>
+      ids.map((id, index) => ({ n: parcels[index]?.n ?? "", id, askedAt, answeredAt })),
+    );
+    const isToAnother = (n: string): boolean => {
+      const one = this.cases.get(n);
+      return one !== undefined && this.senderOf(one) !== this.targetOf(one);
+    };
+    for (const { n, id } of written) if (isToAnother(n)) this.#own(id, n);
+    for (const { n, id, askedAt, answeredAt } of answered) {
+      const calls = this.callsOf.get(id) ?? [];
+      if (calls.some(({ at }) => at >= askedAt && at <= answeredAt)) this.#own(id, n);
+    }
+    for (const { n, id } of [...written, ...answered]) this.#own(id, n);
   }
 
   #see(n: string, id: string): Case {
