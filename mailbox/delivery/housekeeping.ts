@@ -51,11 +51,15 @@ export class Housekeeping {
       core.movedTo(place.due);
     }
     this.#released.set(type, (this.#released.get(type) ?? 0) + page.length);
-    if (page.length < PAGE) this.#releasing?.shift();
+    if (page.length < PAGE) {
+      this.#releasing?.shift();
+      this.#tellReleased();
+    }
     core.isReleasing = this.#releasing?.[0] !== undefined;
     return true;
   }
 
+  /** Once a type, before its last messages are delivered, and once more for what a wake that ends has left. */
   #tellReleased(): void {
     for (const [type, count] of this.#released) {
       if (count > 0) this.#core.raise({ event: "released", type, count });
