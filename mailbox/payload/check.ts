@@ -6,8 +6,8 @@ import { builtinName, errorFields, isBinaryClass } from "./forms.ts";
 import { InvalidPayloadError } from "../errors.ts";
 import { quote } from "../input.ts";
 
-/** The deepest nesting that is encoded; beyond, recursion could meet the end of the stack. */
-const MAX_DEPTH = 1000;
+/** The deepest nesting that is encoded: beyond, recursion could meet the end of the stack. At 1,000 it sometimes did. */
+const MAX_DEPTH = 500;
 
 /** Keys that superjson refuses, because with them hostile text could reach a prototype. */
 export const forbiddenKeys: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
