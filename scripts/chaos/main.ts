@@ -40,7 +40,7 @@ const started = performance.now();
 const say = (text: string): void =>
   console.log(`${((performance.now() - started) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
 try {
-  runtime = await Runtime.prepare(folder);
+  runtime = new Runtime(folder);
   const observations = await new Run(
     runtime,
     makePlan(seed, seconds, Date.now(), ingredients),
